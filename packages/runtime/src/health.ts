@@ -1,0 +1,82 @@
+import { createServer, type Server } from 'node:http'
+import type { Registry } from 'prom-client'
+import { messageOf } from './errors.js'
+import type { Part } from './lifecycle.js'
+
+/** One thing a service needs; resolves when it is there, rejects with the reason when not. Asked at most once at a time. */
+export type Check = () => Promise<void>
+
+export type Readiness = { status: 'ready' | 'not_ready'; checks: Record<string, { ok: boolean; error?: string }> }
+
+/** Asks every check at once; one that does not answer within 2 s counts as failed. */
+export const readiness = async (checks: Record<string, Check>): Promise<Readiness> => {
+  const answers = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => {
+      try {
+        await within(checkLimitMs, check())
+        return [name, { ok: true }] as const
+      } catch (error) {
+        return [name, { ok: false, error: messageOf(error) }] as const
+      }
+    }),
+  )
+  const ok = answers.every(([, answer]) => answer.ok)
+  return { status: ok ? 'ready' : 'not_ready', checks: Object.fromEntries(answers) }
+}
+
+const checkLimitMs = 2_000
+
+const within = async (limitMs: number, promise: Promise<void>): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs)
+  })
+  try {
+    await Promise.race([promise, limit])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * The small HTTP server beside every service: `/health` (200 while the process lives), `/ready` (200, or 503 naming what
+ * is missing) and `/metrics` (Prometheus text).
+ */
+export const healthServer = (options: {
+  host: string
+  port: number
+  checks: Record<string, Check>
+  registry: Registry
+  info?: Record<string, unknown>
+}): Part & { readonly port: () => number } => {
+  let server: Server | undefined
+  const answer = async (path: string): Promise<[status: number, type: string, body: string]> => {
+    if (path === '/health') return [200, 'application/json', JSON.stringify({ status: 'ok', ...options.info })]
+    if (path === '/ready') {
+      const ready = await readiness(options.checks)
+      return [ready.status === 'ready' ? 200 : 503, 'application/json', JSON.stringify(ready)]
+    }
+    if (path === '/metrics') return [200, options.registry.contentType, await options.registry.metrics()]
+    return [404, 'application/json', JSON.stringify({ status: 'not_found', try: ['/health', '/ready', '/metrics'] })]
+  }
+  return {
+    name: 'health server',
+    port: () => (server?.address() as { port: number } | null)?.port ?? options.port,
+    start: () =>
+      new Promise((resolve, reject) => {
+        server = createServer((request, response) => {
+          void answer(new URL(request.url ?? '/', 'http://localhost').pathname)
+            .catch((error: unknown): [number, string, string] => [500, 'text/plain', messageOf(error)])
+            .then(([status, type, body]) => response.writeHead(status, { 'content-type': type }).end(body))
+        })
+        server.once('error', reject)
+        server.listen(options.port, options.host, () => resolve())
+      }),
+    stop: () =>
+      new Promise((resolve) => {
+        if (!server?.listening) return resolve()
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}

@@ -1,0 +1,17 @@
+export {
+  Fault,
+  codeOf,
+  conflict,
+  familyOf,
+  malformed,
+  messageOf,
+  unavailable,
+  type Detail,
+  type Family,
+} from './errors.js'
+export { healthServer, readiness, type Check, type Readiness } from './health.js'
+export { inOrder, runUntilSignal, type Part } from './lifecycle.js'
+export { createLog, silentLog, type Log } from './log.js'
+export { createRegistry } from './metrics.js'
+export { ServerSettings } from './servers.js'
+export { FromEnv, readSettings, variablesOf, type Environment } from './settings.js'

@@ -1,0 +1,83 @@
+import type { Log } from './log.js'
+
+/** Whatever starts can be stopped: `stop()` twice is fine, before `start()` is fine, and it drains. */
+export interface Part {
+  readonly name: string
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Starts parts in order and stops them in the reverse order. A part that fails to start stops those before it. */
+export const inOrder = (name: string, parts: readonly Part[], log?: Log): Part => {
+  const started: Part[] = []
+  const stop = async () => {
+    for (let part = started.pop(); part; part = started.pop()) {
+      log?.debug({ part: part.name }, 'stopping')
+      await part.stop()
+    }
+  }
+  return {
+    name,
+    start: async () => {
+      for (const part of parts) {
+        log?.debug({ part: part.name }, 'starting')
+        started.push(part)
+        try {
+          await part.start()
+        } catch (error) {
+          await stop()
+          throw error
+        }
+      }
+    },
+    stop,
+  }
+}
+
+/**
+ * Runs one service until SIGTERM or SIGINT, then stops it in order and exits 0; a stop that takes over 25 s is cut short
+ * with exit 1. A failed start is logged and exits 1. An unhandled rejection is a bug: it is logged and the process exits 1,
+ * so that the supervisor starts it afresh.
+ */
+export const runUntilSignal = async (part: Part, log: Log): Promise<void> => {
+  let stopping: Promise<void> | undefined
+  const stop = (signal: string) => {
+    if (stopping) return
+    log.info({ signal }, 'stopping')
+    setTimeout(() => {
+      log.error('the stop took too long')
+      process.exit(1)
+    }, stopLimitMs).unref()
+    stopping = part.stop().then(
+      () => {
+        log.info('stopped')
+        process.exit(0)
+      },
+      (error: unknown) => {
+        log.error({ err: error }, 'the stop failed')
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  process.on('SIGINT', () => stop('SIGINT'))
+  process.on('unhandledRejection', (error) => {
+    log.fatal({ err: error }, 'unhandled rejection')
+    process.exit(1)
+  })
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'uncaught exception')
+    process.exit(1)
+  })
+  try {
+    await part.start()
+    log.info('started')
+  } catch (error) {
+    if (stopping) return
+    log.fatal({ err: error }, 'the start failed')
+    process.exit(1)
+  }
+}
+
+/** Kubernetes waits 30 s by default before it kills; a little less leaves room for the last log line. */
+const stopLimitMs = 25_000

@@ -1,0 +1,65 @@
+import { IsBoolean, IsIn, IsInt, IsNotEmpty, IsOptional, IsString, Max, Min } from 'class-validator'
+import { FromEnv } from './settings.js'
+
+/** Settings every service has: where the three servers are, how much to log, where its own health server listens. */
+export class ServerSettings {
+  /** Whole address; wins over the parts. */
+  @FromEnv('DATABASE_URL') @IsOptional() @IsString() databaseUrlWhole?: string
+  @FromEnv('JOURNEY_STATE_STORE') @IsIn(['postgresql']) stateStore = 'postgresql'
+  @FromEnv('JOURNEY_STATE_DB_HOST') @IsNotEmpty() stateDbHost = '127.0.0.1'
+  @FromEnv('JOURNEY_STATE_DB_PORT') @IsInt() @Min(1) @Max(65535) stateDbPort = 5432
+  @FromEnv('JOURNEY_STATE_DB_NAME') @IsNotEmpty() stateDbName = 'journey_state'
+  @FromEnv('JOURNEY_STATE_DB_USER') @IsNotEmpty() stateDbUser = 'journey_orchestrator'
+  @FromEnv('JOURNEY_STATE_DB_PASSWORD') @IsString() stateDbPassword = ''
+
+  @FromEnv('EVENT_STORE_URL') @IsOptional() @IsString() eventStoreUrlWhole?: string
+  @FromEnv('JOURNEY_EVENT_STORE') @IsIn(['eventstoredb']) eventStore = 'eventstoredb'
+  @FromEnv('JOURNEY_EVENT_STORE_HOST') @IsNotEmpty() eventStoreHost = '127.0.0.1'
+  @FromEnv('JOURNEY_EVENT_STORE_PORT') @IsInt() @Min(1) @Max(65535) eventStorePort = 2113
+  @FromEnv('JOURNEY_EVENT_STORE_USER') @IsString() eventStoreUser = ''
+  @FromEnv('JOURNEY_EVENT_STORE_PASSWORD') @IsString() eventStorePassword = ''
+  @FromEnv('JOURNEY_EVENT_STORE_TLS') @IsBoolean() eventStoreTls = false
+
+  @FromEnv('RABBITMQ_URL') @IsOptional() @IsString() amqpUrlWhole?: string
+  @FromEnv('RABBITMQ_HOST') @IsNotEmpty() rabbitmqHost = '127.0.0.1'
+  @FromEnv('RABBITMQ_PORT') @IsInt() @Min(1) @Max(65535) rabbitmqPort = 5672
+  @FromEnv('RABBITMQ_USER') @IsNotEmpty() rabbitmqUser = 'guest'
+  @FromEnv('RABBITMQ_PASS') @IsString() rabbitmqPass = 'guest'
+  @FromEnv('RABBITMQ_VHOST') @IsNotEmpty() rabbitmqVhost = '/'
+  @FromEnv('RABBITMQ_TLS') @IsBoolean() rabbitmqTls = false
+  /** EX-MQ.2 of the requirements: how many unacknowledged messages one consumer may hold. */
+  @FromEnv('RABBITMQ_PREFETCH') @IsInt() @Min(1) @Max(65535) prefetch = 10
+  /** The management API, for comparing bindings; an outside broker's must be named to be used. */
+  @FromEnv('RABBITMQ_MANAGEMENT_URL') @IsOptional() @IsString() amqpManagementUrl?: string
+
+  @FromEnv('LOG_LEVEL') @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']) logLevel = 'info'
+  @FromEnv('JOURNEY_HEALTH_HOST') @IsNotEmpty() healthHost = '127.0.0.1'
+  /** 0 takes any free port; containers and the supervisor name one. */
+  @FromEnv('JOURNEY_HEALTH_PORT') @IsInt() @Min(0) @Max(65535) healthPort = 0
+  @FromEnv('JOURNEY_CONFIG_DIR') @IsNotEmpty() configDir = 'infra/config'
+
+  get databaseUrl(): string {
+    const credentials = `${encodeURIComponent(this.stateDbUser)}:${encodeURIComponent(this.stateDbPassword)}`
+    return (
+      this.databaseUrlWhole ?? `postgres://${credentials}@${this.stateDbHost}:${this.stateDbPort}/${this.stateDbName}`
+    )
+  }
+
+  get eventStoreUrl(): string {
+    const user = this.eventStoreUser
+      ? `${encodeURIComponent(this.eventStoreUser)}:${encodeURIComponent(this.eventStorePassword)}@`
+      : ''
+    return (
+      this.eventStoreUrlWhole ?? `esdb://${user}${this.eventStoreHost}:${this.eventStorePort}?tls=${this.eventStoreTls}`
+    )
+  }
+
+  get amqpUrl(): string {
+    const credentials = `${encodeURIComponent(this.rabbitmqUser)}:${encodeURIComponent(this.rabbitmqPass)}`
+    const scheme = this.rabbitmqTls ? 'amqps' : 'amqp'
+    return (
+      this.amqpUrlWhole ??
+      `${scheme}://${credentials}@${this.rabbitmqHost}:${this.rabbitmqPort}/${encodeURIComponent(this.rabbitmqVhost)}`
+    )
+  }
+}

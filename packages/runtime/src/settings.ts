@@ -1,0 +1,71 @@
+import 'reflect-metadata'
+import { plainToInstance } from 'class-transformer'
+import { validateSync } from 'class-validator'
+import { malformed, type Detail } from './errors.js'
+
+/** The environment a process was started with: `process.env`, or a plain object in specs. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const reference = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g
+
+/**
+ * Reads one settings class from the environment: only the names that the class declares with `@FromEnv`, with `${OTHER}`
+ * references resolved, converted and validated by the class's own decorators.
+ *
+ * @throws malformed `settings/invalid` with every problem at once, each naming its variable; values are never shown
+ */
+export const readSettings = <T extends object>(type: new () => T, env: Environment): Readonly<T> => {
+  const settings = new type()
+  const problems: Detail[] = []
+  const plain: Record<string, unknown> = Object.fromEntries(Object.entries(settings))
+  for (const [property, variable] of variablesOf(type)) {
+    const raw = env[variable]
+    if (raw === undefined || raw === '') continue
+    const value = raw.replace(reference, (whole, name: string) => env[name] ?? whole)
+    const missing = [...value.matchAll(reference)].map(([, name]) => name ?? '')
+    for (const name of missing)
+      problems.push({ field: variable, code: 'unresolved', message: `refers to ${name}, which is not set` })
+    plain[property] = convert(value, settings[property as keyof T])
+  }
+  const instance = plainToInstance(type, plain)
+  const names = new Map(variablesOf(type))
+  for (const error of validateSync(instance, { forbidUnknownValues: false })) {
+    for (const message of Object.values(error.constraints ?? {}))
+      problems.push({ field: names.get(error.property) ?? error.property, code: 'invalid', message })
+  }
+  if (problems.length > 0) {
+    const lines = problems.map(({ field, message }) => `  ${field}: ${message}`)
+    throw malformed(
+      'settings/invalid',
+      `The settings have ${problems.length} problem(s):\n${lines.join('\n')}`,
+      problems,
+    )
+  }
+  return Object.freeze(instance)
+}
+
+const variables = new WeakMap<object, Map<string, string>>()
+
+/** Names the environment variable that a settings property is read from. Numbers and booleans follow the default's type. */
+export const FromEnv =
+  (variable: string): PropertyDecorator =>
+  (target, property) => {
+    const own = variables.get(target) ?? new Map<string, string>()
+    variables.set(target, own.set(String(property), variable))
+  }
+
+/** Every `[property, variable]` of a settings class, those of its parents included. */
+export const variablesOf = (type: new () => object): [property: string, variable: string][] => {
+  const found = new Map<string, string>()
+  for (let proto = type.prototype as object | null; proto; proto = Object.getPrototypeOf(proto) as object | null)
+    for (const [property, variable] of variables.get(proto) ?? [])
+      if (!found.has(property)) found.set(property, variable)
+  return [...found]
+}
+
+const convert = (value: string, example: unknown): unknown => {
+  if (typeof example === 'number') return Number(value)
+  if (typeof example === 'boolean')
+    return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value
+  return value
+}
