@@ -1,4 +1,49 @@
 export {
+  readCommand,
+  readableCommandId,
+  digestOf,
+  withDefaults,
+  isCommandId,
+  idempotencyHeader,
+  type CommandEnvelope,
+  type Incoming,
+  type ReadCommand,
+} from './commands/command.js'
+export {
+  commandKinds,
+  isCommandType,
+  streamOf,
+  type CommandData,
+  type CommandKind,
+  type CommandType,
+  type Decider,
+  type DomainCommand,
+} from './commands/registry.js'
+export { fieldsOf, problemsWith, validate } from './commands/validate.js'
+export { bodyLimit, canonicalJson, readJson } from './commands/json.js'
+export { agentIdPattern, clientIdPattern, intentPattern } from './commands/fields.js'
+export type { CommandAnswer, CommandStatus } from './commands/answer.js'
+export * as CommandDataClasses from './commands/data.js'
+export {
+  busTypes,
+  isStoredType,
+  storedTypeOf,
+  type BusType,
+  type DomainEvent,
+  type StoredType,
+} from './events/names.js'
+export {
+  fromBus,
+  fromStored,
+  toBus,
+  type BusEvent,
+  type Recorded,
+  type Stored,
+  type StoredMetadata,
+} from './events/event.js'
+export { currentVersion, upcast, type Upcaster } from './events/upcast.js'
+export { taskMessageId, type TaskMessage } from './tasks.js'
+export {
   agentKey,
   agentQueue,
   bucketCount,

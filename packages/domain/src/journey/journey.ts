@@ -190,7 +190,10 @@ const start = (data: Data<'journey.start'>, state: State, { actor, policy }: Con
     throw new Refusal('journey/orchestrator_disabled', 'New journeys are switched off (JOURNEY_ORCHESTRATOR_ENABLED)')
   const episode = state.status === 'none' ? 1 : state.episode + 1
   return [
-    { type: 'JourneyStarted', data: { ...data, episode, initial_stage: 'sandbox', visit: 1, initiated_by: actor.id } },
+    {
+      type: 'JourneyStarted',
+      data: { ...data, episode, initial_stage: 'sandbox', visit: 1, initiated_by: byOf(actor) },
+    },
   ]
 }
 
@@ -209,13 +212,13 @@ const promote = (data: Data<'journey.promote'>, state: Active, context: Context)
 }
 
 const hold = (reason: string, state: Active, { actor }: Context): Event[] =>
-  state.held ? [] : [{ type: 'PromotionHeld', data: { ...visitOf(state), reason, held_by: actor.id } }]
+  state.held ? [] : [{ type: 'PromotionHeld', data: { ...visitOf(state), reason, held_by: byOf(actor) } }]
 
 const release = (reason: string, state: Active, context: Context): Event[] => {
   if (!state.held) return []
   const released: Event = {
     type: 'PromotionReleased',
-    data: { ...visitOf(state), reason, released_by: context.actor.id },
+    data: { ...visitOf(state), reason, released_by: byOf(context.actor) },
   }
   const last = state.gate.last
   return last ? [released, ...onward(withoutHold(state), last, context)] : [released]
@@ -242,7 +245,7 @@ const rollBack = (data: Data<'journey.rollback'>, state: Active, { actor, revisi
         visit: visits[stage],
         reason: data.reason,
         category: data.category ?? 'manual',
-        initiated_by: actor.id,
+        initiated_by: byOf(actor),
         snapshot_revision: revision,
       },
     },
@@ -252,7 +255,7 @@ const rollBack = (data: Data<'journey.rollback'>, state: Active, { actor, revisi
 const cancel = (reason: string, state: Started, { actor }: Context): Event[] => {
   if (state.status === 'cancelled') return []
   if (state.status === 'completed') throw over(state)
-  return [{ type: 'JourneyCancelled', data: { ...visitOf(state), reason, cancelled_by: actor.id } }]
+  return [{ type: 'JourneyCancelled', data: { ...visitOf(state), reason, cancelled_by: byOf(actor) } }]
 }
 
 const complete = (reason: string | undefined, state: Started, context: Context): Event[] => {
@@ -356,15 +359,18 @@ const promotion = (state: Active, to: StageId, evaluation: Evaluation, reason: s
     to_stage: to,
     visit: state.visits[to] + 1,
     reason,
-    initiated_by: actor.id,
+    initiated_by: byOf(actor),
     ...resultsOf(evaluation),
   },
 })
 
 const completion = (state: Active, evaluation: Evaluation, reason: string, { actor }: Context): Event => ({
   type: 'JourneyCompleted',
-  data: { ...visitOf(state), reason, completed_by: actor.id, ...resultsOf(evaluation) },
+  data: { ...visitOf(state), reason, completed_by: byOf(actor), ...resultsOf(evaluation) },
 })
+
+/** Who stands in the records: a person's or agent's id, or `system` for what happened by itself (TECH-003 section 4.1). */
+const byOf = ({ type, id }: Actor): string => (type === 'system' ? 'system' : id)
 
 const resultsOf = ({ exit_criteria_results, exit_criteria_details }: Evaluation): Results => ({
   exit_criteria_results,

@@ -1,0 +1,45 @@
+import 'reflect-metadata'
+import { getMetadataStorage, validateSync, type ValidationError } from 'class-validator'
+import { malformed, type Detail } from '@journey/runtime'
+
+/**
+ * Holds a plain object against a data class: every field that is wrong, missing or unknown is named at once.
+ * Own keys such as `constructor` or `__proto__` count as unknown fields.
+ */
+export const problemsWith = (type: new () => object, value: unknown): Detail[] => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return [{ field: '', code: 'object', message: 'must be an object' }]
+  const known = fieldsOf(type)
+  const unknown = Object.keys(value).filter((field) => !known.has(field))
+  const instance = new type()
+  for (const field of known)
+    if (Object.hasOwn(value, field))
+      Object.defineProperty(instance, field, { value: (value as Record<string, unknown>)[field], enumerable: true })
+  return [
+    ...validateSync(instance, { forbidUnknownValues: false }).flatMap(detailsOf),
+    ...unknown.map((field) => ({ field, code: 'unknown_field', message: `${field} is not a field of this command` })),
+  ]
+}
+
+/** @throws malformed `command/invalid` naming every field */
+export const validate = <T extends object>(type: new () => T, value: unknown): T => {
+  const problems = problemsWith(type, value)
+  if (problems.length > 0)
+    throw malformed(
+      'command/invalid',
+      `The data is not valid: ${problems.map(({ message }) => message).join('; ')}`,
+      problems,
+    )
+  return value as T
+}
+
+/** The names of a data class's fields, those of its parents included. */
+export const fieldsOf = (type: new () => object): Set<string> =>
+  new Set(
+    getMetadataStorage()
+      .getTargetValidationMetadatas(type, '', true, false)
+      .map(({ propertyName }) => propertyName),
+  )
+
+const detailsOf = ({ property, constraints }: ValidationError): Detail[] =>
+  Object.entries(constraints ?? {}).map(([code, message]) => ({ field: property, code, message }))

@@ -1,0 +1,163 @@
+import type { Actor, Instant, JsonObject } from '@journey/domain'
+import { malformed } from '@journey/runtime'
+import { readJson } from '../commands/json.js'
+import { busTypes, isStoredType, storedTypeOf, type DomainEvent, type StoredType } from './names.js'
+import { currentVersion, upcast } from './upcast.js'
+
+/** A fact of ours with all that is known of it: what happened, when, where it stands, who caused it and why. */
+export type Recorded<Event extends DomainEvent = DomainEvent> = {
+  id: string
+  event: Event
+  version: string
+  at: Instant
+  stream: string
+  /** Revisions of a stream count from 0, without holes. */
+  revision: number
+  /** The commit position in `$all`, a decimal number; rises over all streams. */
+  position: string
+  source: string
+  correlationId: string
+  /** The id of the command that led to the event. */
+  causationId: string
+  actor: Actor
+}
+
+/** The metadata stored with each event. `$correlationId` and `$causationId` are the names EventStoreDB's own tools follow. */
+export type StoredMetadata = {
+  $correlationId: string
+  $causationId: string
+  version: string
+  timestamp: Instant
+  source: string
+  actor: Actor
+  command_type: string
+  command_digest: string
+}
+
+/** What the event store hands out of one event; structurally the adapter's own type. */
+export type Stored = {
+  id: string
+  type: string
+  data: unknown
+  metadata: Record<string, unknown>
+  stream: string
+  revision: number
+  position: bigint
+  createdAt: Instant
+}
+
+/** An event as it goes over the bus (CONTRACT.md section 1). */
+export type BusEvent = {
+  event_id: string
+  event_type: string
+  event_version: string
+  timestamp: Instant
+  source: string
+  data: JsonObject
+  metadata: {
+    correlation_id: string
+    causation_id: string
+    actor: Actor
+    stream: string
+    revision: number
+    position: string
+    schema_version: string
+  }
+}
+
+/**
+ * Reads a stored event.
+ *
+ * @returns undefined for a type that is not ours
+ * @throws malformed `event/unsupported_version` for a major version other than ours, `event/invalid` for data that is no object
+ */
+export const fromStored = (stored: Stored): Recorded | undefined => {
+  if (!isStoredType(stored.type)) return undefined
+  const metadata = stored.metadata as Partial<StoredMetadata>
+  const version = metadata.version ?? currentVersion
+  return {
+    id: stored.id,
+    event: readEvent(stored.type, version, stored.data),
+    version,
+    at: metadata.timestamp ?? stored.createdAt,
+    stream: stored.stream,
+    revision: stored.revision,
+    position: String(stored.position),
+    source: metadata.source ?? 'unknown',
+    correlationId: metadata.$correlationId ?? stored.id,
+    causationId: metadata.$causationId ?? stored.id,
+    actor: metadata.actor ?? { type: 'unknown', id: 'unknown' },
+  }
+}
+
+/** The event for the bus: the stored data as it stands, in its own version. */
+export const toBus = (stored: Stored): BusEvent | undefined => {
+  const recorded = fromStored(stored)
+  if (!recorded) return undefined
+  const { id, event, version, at, stream, revision, position, source, correlationId, causationId, actor } = recorded
+  return {
+    event_id: id,
+    event_type: busTypes[event.type],
+    event_version: version,
+    timestamp: at,
+    source,
+    data: stored.data as JsonObject,
+    metadata: {
+      correlation_id: correlationId,
+      causation_id: causationId,
+      actor,
+      stream,
+      revision,
+      position,
+      schema_version: version,
+    },
+  }
+}
+
+/** An event's body is a command's data and what grew from it; ours stay far below this. */
+export const eventBodyLimit = 16 * 1024 * 1024
+
+/**
+ * Reads an event of ours off the bus.
+ *
+ * @throws malformed `event/…` or `json/…`
+ */
+export const fromBus = (body: Uint8Array): Recorded => {
+  const event = readJson(body, eventBodyLimit) as Partial<BusEvent> | null
+  const metadata = event?.metadata
+  const type = typeof event?.event_type === 'string' ? storedTypeOf(event.event_type) : undefined
+  if (!event || !type)
+    throw malformed('event/unknown_type', `${String(event?.event_type).slice(0, 100)} is not an event of ours`)
+  if (
+    typeof event.event_id !== 'string' ||
+    typeof event.timestamp !== 'string' ||
+    typeof metadata?.stream !== 'string' ||
+    !Number.isInteger(metadata.revision)
+  )
+    throw malformed('event/invalid', `Event ${String(event.event_id)} lacks its id, timestamp, stream or revision`)
+  const version = event.event_version ?? currentVersion
+  return {
+    id: event.event_id,
+    event: readEvent(type, version, event.data),
+    version,
+    at: event.timestamp,
+    stream: metadata.stream,
+    revision: metadata.revision,
+    position: metadata.position,
+    source: event.source ?? 'unknown',
+    correlationId: metadata.correlation_id,
+    causationId: metadata.causation_id,
+    actor: metadata.actor,
+  }
+}
+
+const readEvent = (type: StoredType, version: string, data: unknown): DomainEvent => {
+  if (!version.startsWith(`${currentVersion.split('.')[0] ?? ''}.`))
+    throw malformed(
+      'event/unsupported_version',
+      `Version ${version} of ${type} is not known here; ${currentVersion} is`,
+    )
+  if (typeof data !== 'object' || data === null || Array.isArray(data))
+    throw malformed('event/invalid', `The data of ${type} is no object`)
+  return { type, data: upcast(type, version, data as JsonObject) } as unknown as DomainEvent
+}
