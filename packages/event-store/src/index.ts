@@ -1,1 +1,20 @@
-export {}
+export type { Aggregate, Recorded } from './aggregate.js'
+export { eventIdFor } from './event-ids.js'
+export {
+  createEventStore,
+  type Appended,
+  type EventStore,
+  type Expected,
+  type Page,
+  type ReadStream,
+} from './event-store.js'
+export type { NewEvent, StoredEvent } from './events.js'
+export {
+  createRepository,
+  type CommandKey,
+  type DecidedEvent,
+  type Loaded,
+  type Outcome,
+  type Repository,
+} from './repository.js'
+export type { Delivery, SubscribeToAll } from './subscription.js'
