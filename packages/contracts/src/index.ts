@@ -77,3 +77,5 @@ export {
   type RetryStep,
   type Topology,
 } from './topology.js'
+export { loadConfiguration, type Configuration } from './config/configuration.js'
+export { OrchestratorSettings } from './config/settings.js'

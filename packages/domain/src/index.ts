@@ -1,6 +1,7 @@
 export * as Journey from './journey/journey.js'
 export * as UnitOfWork from './unit-of-work/unit-of-work.js'
 export * as Agent from './agent/agent.js'
+export * as Process from './process/process.js'
 export { transitions as journeyTransitions } from './journey/transitions.js'
 export { transitions as unitOfWorkTransitions } from './unit-of-work/transitions.js'
 export { stageAfter, stageBefore, stages, type StageId } from './journey/stages.js'
@@ -36,3 +37,21 @@ export {
 } from './ids.js'
 export { Refusal, type RefusalDetail } from './refusal.js'
 export { later, type Actor, type Instant, type Json, type JsonObject } from './values.js'
+export {
+  compileCatalog,
+  gateIntent,
+  intentsOf,
+  isMeasured,
+  isRequired,
+  journeyInputs,
+  type Catalog,
+  type CatalogConfig,
+  type ConfigProblem,
+  type RollbackConfig,
+  type Stage,
+  type StageConfig,
+  type TaskConfig,
+  type TemplateConfig,
+} from './plan/catalog.js'
+export { doneTasks, gateWork, rollbackWork, setupWork } from './plan/works.js'
+export { retryDelay } from './unit-of-work/retry.js'

@@ -25,7 +25,7 @@ export const readSettings = <T extends object>(type: new () => T, env: Environme
     const missing = [...value.matchAll(reference)].map(([, name]) => name ?? '')
     for (const name of missing)
       problems.push({ field: variable, code: 'unresolved', message: `refers to ${name}, which is not set` })
-    plain[property] = convert(value, settings[property as keyof T])
+    plain[property] = convert(value, declaredType(settings, property))
   }
   const instance = plainToInstance(type, plain)
   const names = new Map(variablesOf(type))
@@ -46,7 +46,7 @@ export const readSettings = <T extends object>(type: new () => T, env: Environme
 
 const variables = new WeakMap<object, Map<string, string>>()
 
-/** Names the environment variable that a settings property is read from. Numbers and booleans follow the default's type. */
+/** Names the environment variable that a settings property is read from. Numbers and booleans follow the declared type, or the default's. */
 export const FromEnv =
   (variable: string): PropertyDecorator =>
   (target, property) => {
@@ -63,9 +63,18 @@ export const variablesOf = (type: new () => object): [property: string, variable
   return [...found]
 }
 
-const convert = (value: string, example: unknown): unknown => {
-  if (typeof example === 'number') return Number(value)
-  if (typeof example === 'boolean')
-    return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value
+/** What a property was declared as; where its type was left to its default, that speaks for it. */
+const declaredType = (settings: object, property: string): unknown => {
+  const declared: unknown = Reflect.getMetadata('design:type', settings, property)
+  if (declared !== undefined && declared !== Object) return declared
+  const example = (settings as Record<string, unknown>)[property]
+  return typeof example === 'number' ? Number : typeof example === 'boolean' ? Boolean : String
+}
+
+/** Converts to the property's declared type; what does not fit stays a text, for the property's own rules to refuse. */
+const convert = (value: string, type: unknown): unknown => {
+  if (type === Number) return value.trim() === '' ? value : Number(value)
+  if (type === Boolean && /^(true|1)$/i.test(value)) return true
+  if (type === Boolean && /^(false|0)$/i.test(value)) return false
   return value
 }

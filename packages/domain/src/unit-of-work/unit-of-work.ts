@@ -1,4 +1,5 @@
-import { derivedId, type WorkKey } from '../ids.js'
+import { derivedId, type WorkKey, type WorkKind } from '../ids.js'
+import type { StageId } from '../journey/stages.js'
 import type { Criterion } from '../gate/judge.js'
 import type { Plan, PlannedTask } from '../plan/template.js'
 import { Refusal } from '../refusal.js'
@@ -52,12 +53,11 @@ export type Decision = 'approve' | 'reject'
 
 // ── Events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-type OfWork = { work_id: string; client_id: string; stage: string }
+type OfWork = { work_id: string; client_id: string; stage: StageId; kind: WorkKind }
 type OfTask = OfWork & { task_id: string }
 type Ended = OfWork & {
   episode: number
   visit: number
-  kind: WorkKey['kind']
   n: number
   results: Record<string, TaskResult>
 }
@@ -117,7 +117,6 @@ export type Event =
       data: OfWork & {
         episode: number
         visit: number
-        kind: WorkKey['kind']
         n: number
         reason: string
         cancelled_by: string
@@ -485,10 +484,11 @@ const taskOf = (state: Started, taskId: string): PlannedTask => {
 const unknownTask = (state: Started, taskId: string): Refusal =>
   new Refusal('task/unknown', `Unit of work ${state.creation.work_id} has no task ${taskId}`)
 
-const ofTask = ({ creation: { work_id, client_id, stage } }: Started, task_id: string): OfTask => ({
+const ofTask = ({ creation: { work_id, client_id, stage, kind } }: Started, task_id: string): OfTask => ({
   work_id,
   client_id,
   stage,
+  kind,
   task_id,
 })
 
