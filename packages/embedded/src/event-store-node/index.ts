@@ -1,0 +1,1 @@
+export { createEventStoreNode } from './event-store-node.js'
