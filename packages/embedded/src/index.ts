@@ -1,1 +1,7 @@
 export { createEventStoreNode } from './event-store-node/index.js'
+export { ensureDatabase } from './postgres/databases.js'
+export { createPostgres, type Postgres, type PostgresOptions } from './postgres/postgres.js'
+export { brokerPorts, createRabbitMq, type RabbitMq, type RabbitMqOptions } from './rabbitmq/rabbitmq.js'
+export { createPorts, type Ports } from './state/ports.js'
+export { removeState } from './state/remove.js'
+export { createProcess, type ProcessOptions, type SupervisedProcess } from './supervisor/process.js'

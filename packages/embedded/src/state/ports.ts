@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -85,6 +85,9 @@ const claim = (claimsDir: string, port: number, stateDir: string): boolean => {
 }
 
 const portsFile = (stateDir: string): string => join(stateDir, 'ports.json')
+
+/** Whether a folder is a state folder: each keeps its ports. */
+export const holdsPorts = (stateDir: string): boolean => existsSync(portsFile(stateDir))
 
 const readPorts = (stateDir: string): Record<string, number> =>
   readJson<Record<string, number>>(portsFile(stateDir)) ?? {}

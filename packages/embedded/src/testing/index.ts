@@ -1,0 +1,2 @@
+export { testDatabase, testEventStoreUrl, testVhost } from './isolation.js'
+export { createTestServers } from './servers.js'
