@@ -1,1 +1,31 @@
-export {}
+export { createBatchConsumer, type BatchConsumerOptions } from './batch-consumer.js'
+export { createBreaker, type Breaker, type BreakerOptions } from './breaker.js'
+export { createConnection, type Connection, type ConnectionOptions, type Server } from './connection.js'
+export { createConsumer, RejectDelivery, type ConsumerOptions } from './consumer.js'
+export { correlate } from './correlate.js'
+export {
+  attemptsHeader,
+  deadLetter,
+  failuresBefore,
+  firstFailedHeader,
+  readDeadLetter,
+  retryLater,
+  type DeadLetter,
+  type DeadLetterCause,
+} from './dead-letter.js'
+export { createListener, type ListenerOptions } from './listener.js'
+export type { Fate, Headers, Message, Original, Properties } from './message.js'
+export { createBusMeters, type BusMeters } from './meters.js'
+export { observe } from './observe.js'
+export {
+  createOrderedPublisher,
+  type OrderedPublisher,
+  type OrderedPublisherOptions,
+  type Publication,
+} from './ordered-publisher.js'
+export { pipeline, type Handler, type Middleware } from './pipeline.js'
+export type { PublishProperties } from './publication.js'
+export { createPublisher, type Publisher, type PublisherOptions } from './publisher.js'
+export { settle, type SettleOptions } from './settle.js'
+export { declareTopology } from './topology.js'
+export { deadReasons, verdictFor, type DeadReason, type Verdict } from './verdict.js'

@@ -1,0 +1,44 @@
+import type { Fault } from '@journey/runtime'
+import type { Channel } from 'amqplib'
+import { brokerFault } from './faults.js'
+
+/**
+ * A channel with its end watched. Acknowledgements and publishes are only good on the channel they belong to: check
+ * `isOpen` before each, since amqplib throws on a closed one.
+ */
+export type Open<C extends Channel> = {
+  readonly channel: C
+  readonly isOpen: boolean
+  /** Resolves, never rejects, with why the channel ended; ours or the broker's doing. */
+  readonly closed: Promise<Fault>
+  /** Ends it; whatever was unacknowledged returns to its queue. Safe to repeat and on a channel that is gone. */
+  close(): Promise<void>
+}
+
+/** Watches a channel from the tick it was opened in. */
+export const watched = <C extends Channel>(channel: C): Open<C> => {
+  let isOpen = true
+  let cause: unknown
+  channel.on('error', (error) => (cause = error))
+  const closed = new Promise<Fault>((resolve) => {
+    channel.on('close', () => {
+      isOpen = false
+      resolve(brokerFault(cause ?? new Error('the channel or its connection was closed'), 'keeping a channel open'))
+    })
+  })
+  return {
+    channel,
+    get isOpen() {
+      return isOpen
+    },
+    closed,
+    close: async () => {
+      if (!isOpen) return
+      isOpen = false
+      // Closing twice, or while the connection goes, throws or is never answered; the `close` event comes either way.
+      await Promise.resolve()
+        .then(() => Promise.race([channel.close(), closed]))
+        .catch(() => undefined)
+    },
+  }
+}

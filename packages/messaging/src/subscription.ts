@@ -1,0 +1,114 @@
+import { codeOf, type Log } from '@journey/runtime'
+import type { Channel, ConsumeMessage } from 'amqplib'
+import type { Open } from './channel.js'
+import type { Connection } from './connection.js'
+import { deferred, growingDelay, sleep } from './waiting.js'
+
+/** A subscription's time on one channel. Deliveries are only good while it lasts. */
+export type Session = {
+  readonly open: Open<Channel>
+  readonly consumerTag: string
+  /** Aborted at its end: the channel is gone, or the subscription stops. */
+  readonly signal: AbortSignal
+}
+
+export type Subscription = {
+  start(): Promise<void>
+  /** Ends the session by `finish`, which may still acknowledge, then closes its channel for good. */
+  stop(): Promise<void>
+}
+
+/**
+ * Keeps consuming a queue through lost channels, lost connections and, after declaring the topology again, lost queues.
+ *
+ * @param prepare names the queue to consume on a fresh channel; it may declare one of its own there
+ * @param deliver gets each delivery with the session it belongs to; must not throw
+ * @param finish settles what is to be settled before the channel is closed at a stop
+ */
+export const subscribe = (options: {
+  connection: Connection
+  prepare: (channel: Channel) => Promise<string>
+  prefetch: number
+  log: Log
+  deliver: (delivery: ConsumeMessage, session: Session) => void
+  finish: (session: Session) => Promise<void>
+}): Subscription => {
+  const { connection, prepare, prefetch, log, deliver, finish } = options
+  const stopping = new AbortController()
+  const stopAsked = deferred()
+  let running: Promise<void> | undefined
+  let session: Session | undefined
+  let stopped: Promise<void> | undefined
+  const consuming = deferred()
+  consuming.promise.catch(() => undefined)
+
+  /** Consumes until the channel ends or the broker cancels; the latter is true. */
+  const consumeOnce = async (): Promise<boolean> => {
+    const open = await connection.channel()
+    const ended = new AbortController()
+    const signal = AbortSignal.any([ended.signal, stopping.signal])
+    const cancelled = deferred()
+    let current: Session | undefined
+    try {
+      await open.channel.prefetch(prefetch)
+      const queue = await prepare(open.channel)
+      // Deliveries that came in one read with the answer are handed over before the await below goes on.
+      const { consumerTag } = await open.channel.consume(queue, (delivery) => {
+        if (delivery === null) return cancelled.resolve()
+        current ??= { open, consumerTag: delivery.fields.consumerTag, signal }
+        deliver(delivery, current)
+      })
+      session = current ??= { open, consumerTag, signal }
+      if (stopping.signal.aborted) return false
+      log.debug({ queue, prefetch }, 'consuming')
+      consuming.resolve()
+      const lost = await Promise.race([cancelled.promise.then(() => true), open.closed.then(() => false)])
+      if (lost) log.warn({ queue }, 'the broker cancelled the consumer')
+      return lost
+    } finally {
+      ended.abort()
+      session = undefined
+      await open.close()
+    }
+  }
+
+  const run = async (): Promise<void> => {
+    let mustDeclare = false
+    for (let failures = 0; !stopping.signal.aborted;) {
+      try {
+        await Promise.race([connection.whenUp(), stopAsked.promise])
+        if (stopping.signal.aborted) return
+        if (mustDeclare) await connection.declareAgain()
+        mustDeclare = await consumeOnce()
+        failures = 0
+      } catch (error) {
+        if (stopping.signal.aborted || codeOf(error) === 'broker/stopped') return
+        mustDeclare = connection.isUp
+        failures++
+        log.warn({ err: error, code: codeOf(error), failures }, 'the queue cannot be consumed')
+        await sleep(growingDelay(failures, 100, 10_000), stopping.signal)
+      }
+    }
+  }
+
+  const stop = async (): Promise<void> => {
+    stopping.abort()
+    stopAsked.resolve()
+    if (session) {
+      const last = session
+      await Promise.race([finish(last), last.open.closed])
+      await last.open.close()
+    }
+    await running
+  }
+
+  const subscription: Subscription = {
+    start: async () => {
+      running ??= run()
+      await Promise.race([consuming.promise, running])
+    },
+    stop: () => (stopped ??= stop()),
+  }
+  connection.beforeStop(() => subscription.stop())
+  return subscription
+}
