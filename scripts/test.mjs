@@ -5,7 +5,7 @@
 //   npm test -- --pure                        pure specs alone, no servers
 //   npm test -- --spec packages/messaging     specs whose path contains this; may be repeated
 //   npm test -- --grep "a held journey"       specs whose title matches
-//   npm test -- --no-build                    what is compiled already
+//   npm test -- --no-build                    with what is installed and compiled already
 //
 // The last line is "N passed, N failed, N skipped".
 import { fork } from 'node:child_process'
@@ -80,7 +80,7 @@ const runSpecs = (kind, files, grep, env) =>
 const main = async () => {
   const { pure, spec, grep, build: isBuilding } = options()
   checkNode()
-  if (needsInstall()) {
+  if (isBuilding && needsInstall()) {
     console.log('— npm ci')
     await install(interrupt.signal)
   }

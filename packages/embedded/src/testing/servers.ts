@@ -1,5 +1,4 @@
-import { chmodSync, existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { chmodSync } from 'node:fs'
 import { silentLog, type Part } from '@journey/runtime'
 import { ensureDatabase } from '../postgres/databases.js'
 import { createPostgres } from '../postgres/postgres.js'
@@ -49,7 +48,7 @@ export const createTestServers = async (options: {
         postgres
           .start()
           .then(() => ensureDatabase(postgres.url(), 'event_store'))
-          .then(() => (hasEventStoreNode ? eventStore.start() : undefined)),
+          .then(() => eventStore.start()),
       ])
       for (const result of started) {
         if (result.status === 'fulfilled') continue
@@ -65,5 +64,3 @@ export const createTestServers = async (options: {
     }),
   }
 }
-
-const hasEventStoreNode = existsSync(fileURLToPath(new URL('../event-store-node/main.js', import.meta.url)))
