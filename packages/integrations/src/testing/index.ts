@@ -1,0 +1,1 @@
+export { createSink, type Received, type Sink } from './sink.js'
