@@ -1,1 +1,1 @@
-export {}
+export { migrate, migrationStatus, type MigrationStatus } from './migrate.js'

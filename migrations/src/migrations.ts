@@ -1,0 +1,33 @@
+import type { Migration } from 'kysely'
+import { journeyStates } from './versions/001-journey-states.js'
+import { unitOfWorks } from './versions/002-unit-of-works.js'
+import { stageTransitions } from './versions/003-stage-transitions.js'
+import { exitCriteriaResults } from './versions/004-exit-criteria-results.js'
+import { approvals } from './versions/005-approvals.js'
+import { agents } from './versions/006-agents.js'
+import { journeyEvents } from './versions/007-journey-events.js'
+import { gates } from './versions/008-gates.js'
+import { commands } from './versions/009-commands.js'
+import { deadLetters } from './versions/010-dead-letters.js'
+import { replays } from './versions/011-replays.js'
+import { deliveries } from './versions/012-deliveries.js'
+import { checkpoints } from './versions/013-checkpoints.js'
+import { sagas } from './versions/014-sagas.js'
+
+/** Every migration in its order. Forward only: what was once released is never changed, only followed by another. */
+export const migrations: Record<string, Migration> = {
+  '001-journey-states': journeyStates,
+  '002-unit-of-works': unitOfWorks,
+  '003-stage-transitions': stageTransitions,
+  '004-exit-criteria-results': exitCriteriaResults,
+  '005-approvals': approvals,
+  '006-agents': agents,
+  '007-journey-events': journeyEvents,
+  '008-gates': gates,
+  '009-commands': commands,
+  '010-dead-letters': deadLetters,
+  '011-replays': replays,
+  '012-deliveries': deliveries,
+  '013-checkpoints': checkpoints,
+  '014-sagas': sagas,
+}

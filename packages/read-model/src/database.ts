@@ -1,0 +1,108 @@
+import { Kysely, PostgresDialect, sql, type PostgresPool, type PostgresPoolClient } from 'kysely'
+import pg from 'pg'
+import type { Log } from '@journey/runtime'
+import { databaseFault } from './faults.js'
+import type { Tables } from './tables.js'
+
+export type { Tables } from './tables.js'
+
+export type DatabaseOptions = {
+  url: string
+  log: Log
+  /** Shown in `pg_stat_activity`: the service's name. */
+  name: string
+  /** Connections at most. */
+  poolSize?: number
+  /** What a statement may take before PostgreSQL gives it up. */
+  statementTimeoutMs?: number
+}
+
+/**
+ * The read model's database. Errors of `db` are ours: unavailable `database/…`, conflict `database/…`; see `databaseFault`.
+ *
+ * How values come and go: times are ISO 8601 texts in UTC with milliseconds, both ways; `bigint` columns are numbers (ours stay
+ * far below 2⁵³); log positions (`numeric`) are decimal texts; JSONB is read as values and written with `json`.
+ */
+export type Database = {
+  db: Kysely<Tables>
+  /** For `/ready`. @throws unavailable `database/…` */
+  check(): Promise<void>
+  /** Waits for what is under way, then disconnects. Safe to repeat. */
+  stop(): Promise<void>
+}
+
+/** Nothing is connected until the first query; a lost connection is replaced at the next one. */
+export const createDatabase = (options: DatabaseOptions): Database => {
+  const { url, log, name, poolSize = 10, statementTimeoutMs = 30_000 } = options
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: name,
+    max: poolSize,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    types: { getTypeParser },
+    onConnect: async (client) =>
+      void (await client.query(
+        `select set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),
+           set_config('statement_timeout', $1, false)`,
+        [String(statementTimeoutMs)],
+      )),
+  })
+  pool.on('error', (error) => log.warn({ err: error }, 'an idle connection to PostgreSQL was lost'))
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: withOurFaults(pool) }) })
+  let stopped: Promise<void> | undefined
+  return {
+    db,
+    check: async () => void (await sql`select 1`.execute(db)),
+    stop: () => (stopped ??= db.destroy().then(() => (pool.ended ? undefined : pool.end()))),
+  }
+}
+
+const withOurFaults = (pool: pg.Pool): PostgresPool => {
+  const wrapped = new WeakMap<pg.PoolClient, PostgresPoolClient>()
+  const wrap = (client: pg.PoolClient): PostgresPoolClient => ({
+    // Kysely asks this one way only, as no cursor is configured.
+    query: ((text: string, values: unknown[]) =>
+      faulty(client.query(text, values))) as unknown as PostgresPoolClient['query'],
+    release: () => client.release(),
+  })
+  return {
+    connect: async () => {
+      const client = await faulty(pool.connect())
+      const known = wrapped.get(client) ?? wrap(client)
+      wrapped.set(client, known)
+      return known
+    },
+    end: () => pool.end(),
+  }
+}
+
+const faulty = async <T>(work: Promise<T>): Promise<T> => {
+  try {
+    return await work
+  } catch (error) {
+    throw databaseFault(error)
+  }
+}
+
+const toInstant = (text: string): string => {
+  const [, day, time, fraction = ''] = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d+))?(?:\+00)?$/.exec(text) ?? []
+  return day && time ? `${day}T${time}.${fraction.padEnd(3, '0').slice(0, 3)}Z` : text
+}
+
+const toSafeNumber = (text: string): number => {
+  const number = Number(text)
+  if (!Number.isSafeInteger(number)) throw new RangeError(`${text} from a bigint column is too large for a number`)
+  return number
+}
+
+const { builtins } = pg.types
+const parsers = new Map<number, (text: string) => unknown>([
+  [builtins.TIMESTAMP, toInstant],
+  [builtins.TIMESTAMPTZ, toInstant],
+  [builtins.INT8, toSafeNumber],
+])
+
+const getTypeParser = ((oid: number, format?: 'text') =>
+  parsers.get(oid) ?? pg.types.getTypeParser(oid, format)) as pg.CustomTypesConfig['getTypeParser']

@@ -1,0 +1,35 @@
+import type { Selectable } from 'kysely'
+import type { Instant, JsonObject } from '@journey/domain'
+import type { Defaulted, DefaultedTime, JsonColumn, Optional, OptionalTime } from '../columns.js'
+
+/** What the world outside is told, once per event and channel. */
+export type DeliveriesTable = {
+  delivery_id: string
+  event_id: string
+  channel: string
+  target: string
+  event_type: string
+  client_id: Optional<string>
+  payload: JsonColumn<JsonObject>
+  state: 'pending' | 'delivered' | 'failed' | 'disabled'
+  attempts: Defaulted<number>
+  /** Every attempt there was, in order. */
+  tries: JsonColumn<DeliveryTry[]>
+  next_at: OptionalTime
+  last_status: Optional<number>
+  last_error: Optional<string>
+  created_at: DefaultedTime
+  delivered_at: OptionalTime
+}
+
+/** One attempt to deliver: when it began, how long it took, how it ended. */
+export type DeliveryTry = {
+  at: Instant
+  duration_ms: number
+  outcome: 'delivered' | 'failed' | 'rejected'
+  status?: number
+  code?: string
+  message?: string
+}
+
+export type DeliveryRow = Selectable<DeliveriesTable>

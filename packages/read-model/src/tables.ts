@@ -1,0 +1,73 @@
+import type { AdmissionsTable } from './admissions/table.js'
+import type { AgentsTable } from './agents/table.js'
+import type { ApprovalsTable } from './approvals/table.js'
+import type { CheckpointsTable, PositionIndexTable } from './checkpoints/table.js'
+import type { CommandsTable } from './commands/table.js'
+import type { DeadLetterActionsTable, DeadLettersTable } from './dead-letters/table.js'
+import type { DeliveriesTable } from './deliveries/table.js'
+import type { DispatchesTable } from './dispatches/table.js'
+import type { ExitCriteriaResultsTable } from './evaluations/table.js'
+import type { ParkedStreamsTable, ProjectionGatesTable } from './gates/table.js'
+import type { AgentHeartbeatsTable } from './heartbeats/table.js'
+import type { JourneyEventsTable } from './history/table.js'
+import type { JourneyStatesTable } from './journeys/table.js'
+import type { ReplaysTable } from './replays/table.js'
+import type { TimersTable } from './timers/table.js'
+import type { StageTransitionsTable } from './transitions/table.js'
+import type { UnitOfWorksTable } from './works/table.js'
+
+/** Tables that follow from the streams and can be dropped and rebuilt at will, in an order that foreign keys allow. */
+export type DerivedTables = {
+  journey_states: JourneyStatesTable
+  unit_of_works: UnitOfWorksTable
+  stage_transitions: StageTransitionsTable
+  exit_criteria_results: ExitCriteriaResultsTable
+  approvals: ApprovalsTable
+  agents: AgentsTable
+  journey_events: JourneyEventsTable
+  projection_gates: ProjectionGatesTable
+  parked_streams: ParkedStreamsTable
+}
+
+/** Tables that nothing else tells: backed up, never touched by a rebuild. */
+export type OperationalTables = {
+  commands: CommandsTable
+  dead_letters: DeadLettersTable
+  dead_letter_actions: DeadLetterActionsTable
+  replays: ReplaysTable
+  deliveries: DeliveriesTable
+  agent_heartbeats: AgentHeartbeatsTable
+  checkpoints: CheckpointsTable
+  position_index: PositionIndexTable
+  timers: TimersTable
+  dispatches: DispatchesTable
+  admissions: AdmissionsTable
+}
+
+export type Tables = DerivedTables & OperationalTables
+
+export const derivedTables = [
+  'journey_states',
+  'unit_of_works',
+  'stage_transitions',
+  'exit_criteria_results',
+  'approvals',
+  'agents',
+  'journey_events',
+  'projection_gates',
+  'parked_streams',
+] as const satisfies (keyof DerivedTables)[]
+
+export const operationalTables = [
+  'commands',
+  'dead_letters',
+  'dead_letter_actions',
+  'replays',
+  'deliveries',
+  'agent_heartbeats',
+  'checkpoints',
+  'position_index',
+  'timers',
+  'dispatches',
+  'admissions',
+] as const satisfies (keyof OperationalTables)[]
