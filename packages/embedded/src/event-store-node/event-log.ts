@@ -2,7 +2,7 @@ import pg from 'pg'
 import { unavailable } from '@journey/runtime'
 import { namesBehind, noHead, viewOf, type Heads, type StreamView } from './heads.js'
 import { targetOf, unresolved, type Delivery } from './links.js'
-import { connectionConfig } from './postgres-session.js'
+import { connectionConfig, isRefusal } from './postgres-session.js'
 import {
   allBackwards,
   allForwards,
@@ -86,6 +86,7 @@ export class EventLog {
     try {
       return await query()
     } catch (error) {
+      if (isRefusal(error)) throw error
       throw unavailable(
         'event_store_node/database_away',
         'Server Is Not Ready: its PostgreSQL does not answer. Repeat a little later.',

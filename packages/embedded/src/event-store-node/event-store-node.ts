@@ -11,7 +11,7 @@ import { Writer } from './writer.js'
 const headCapacity = 50_000
 
 /** Recent events in memory, for subscribers near the end of the log. */
-const tailLimits = { events: 20_000, bytes: 32 << 20 }
+const tailLimits = { events: 8_000, bytes: 16 << 20 }
 
 /**
  * An event store that speaks the gRPC protocol of one insecure EventStoreDB node and keeps its events in PostgreSQL, in a schema

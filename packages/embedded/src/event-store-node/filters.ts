@@ -11,14 +11,14 @@ export type FilterExpression = {
 }
 
 /**
- * Turns an expression into a filter. The regular expression is searched for anywhere, case-sensitively; it is read as JavaScript's,
- * which agrees with .NET's but for inline flags and some named groups.
+ * Turns an expression into a filter. The regular expression is searched for anywhere, case-sensitively unless it begins with
+ * `(?i)`; it is read as JavaScript's, which agrees with .NET's but for other inline flags and some named groups.
  *
  * @throws SyntaxError when it is not one
  */
 export const createFilter = ({ on, regex, prefixes }: FilterExpression): EventFilter => {
   if (regex !== '') {
-    const pattern = new RegExp(regex)
+    const pattern = regex.startsWith('(?i)') ? new RegExp(regex.slice(4), 'i') : new RegExp(regex)
     return (event) => pattern.test(event[on])
   }
   return (event) => prefixes.some((prefix) => event[on].startsWith(prefix))

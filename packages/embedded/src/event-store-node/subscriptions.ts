@@ -99,7 +99,9 @@ export async function* subscribeToStream(
       const recent = offeredUpTo < 0n ? undefined : log.tail.after(offeredUpTo, Number.MAX_SAFE_INTEGER)
       const page =
         recent?.filter((event) => event.stream === stream && event.revision > revision) ??
-        (await patiently(signal, async () => log.streamForwards(await log.view(stream), revision + 1n)))
+        (await patiently(signal, async () =>
+          isBeyond(revision) ? [] : log.streamForwards(await log.view(stream), revision + 1n),
+        ))
       const isAtEnd = recent !== undefined || page.length === 0
       if (isAtEnd) offeredUpTo = end
       const messages = page.map(toMessage)
@@ -119,6 +121,8 @@ export async function* subscribeToStream(
     log.tail.unlisten(alarm, stream)
   }
 }
+
+const isBeyond = (revision: bigint): boolean => revision >= lastRevision
 
 /** A subscription outlives a PostgreSQL that goes away for a while: it asks again until the page is there. */
 const patiently = async <T>(signal: AbortSignal, page: () => Promise<T[]>): Promise<T[]> => {

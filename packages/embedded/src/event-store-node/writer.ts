@@ -66,12 +66,20 @@ export class Writer implements Part {
     await this.#connect()
   }
 
-  /** Answers what is queued, then gives the lock back. */
-  async stop(): Promise<void> {
+  /** Takes no more requests, and resolves when all that were taken have their answer. */
+  async drain(): Promise<void> {
     this.#isStopping = true
     if (this.#client && (this.#isBusy || this.#queue.length > 0))
-      await Promise.race([new Promise<void>((resolve) => this.#idle.push(resolve)), sleep(drainMs)])
+      await Promise.race([
+        new Promise<void>((resolve) => this.#idle.push(resolve)),
+        sleep(drainMs, undefined, { ref: false }),
+      ])
     this.#refuseQueued(() => true, stopping())
+  }
+
+  /** Gives the lock back. */
+  async stop(): Promise<void> {
+    await this.drain()
     const client = this.#client
     this.#client = undefined
     await client?.end().catch(() => undefined)

@@ -24,6 +24,10 @@ type Open = {
   bytes: number
 }
 
+/** One call has at most so much under way; then it is not read from, until enough is answered. */
+const mostUnanswered = 1_000
+const mostUnansweredBytes = 8 << 20
+
 /**
  * Many appends over one call. Each correlation is answered exactly once; chunks of one that is unknown, or answered already, are
  * passed over, because the client dies of a second answer.
@@ -33,6 +37,8 @@ export const batchAppend =
   (call: Call): void => {
     const open = new Map<string, Open>()
     let unanswered = 0
+    let unansweredBytes = 0
+    let isClogged = false
     let hasEnded = false
     let isOver = false
 
@@ -47,18 +53,26 @@ export const batchAppend =
       call.emit('error', fail(error))
     }
     const answer = (response: BatchAppendResp): void => {
-      if (!isOver && !call.write(response)) call.pause() // the client reads no answers: take no more questions
+      if (!isOver && !call.write(response)) isClogged = true // the client reads no answers: take no more questions
+      pace()
+    }
+    const pace = (): void => {
+      if (isClogged || unanswered >= mostUnanswered || unansweredBytes >= mostUnansweredBytes) call.pause()
+      else if (call.isPaused()) call.resume()
     }
     const submit = (append: Open): void => {
       const { correlation, stream, expected, events } = append
       unanswered++
+      unansweredBytes += append.bytes
+      pace()
       let isAnswered = false
       const once = (response: () => BatchAppendResp): void => {
         if (isAnswered) return
         isAnswered = true
         clearTimeout(timer)
-        answer(response())
         unanswered--
+        unansweredBytes -= append.bytes
+        answer(response())
         finish()
       }
       const timer = setTimeout(
@@ -108,7 +122,10 @@ export const batchAppend =
     }
 
     call.on('data', receive)
-    call.on('drain', () => call.resume())
+    call.on('drain', () => {
+      isClogged = false
+      pace()
+    })
     call.on('cancelled', () => (isOver = true))
     call.on('error', () => (isOver = true))
     call.on('end', () => {

@@ -41,7 +41,9 @@ export const protocolServer = (given: {
   logger: Log
 }): Part & { address(): { host: string; port: number } } => {
   const { writer, log, logger } = given
+  let isStopping = false
   const fail = (error: unknown): Error => callFailed(error, logger)
+  const failLong = (error: unknown): Error => (isStopping ? shuttingDown() : fail(error))
   const longCalls = new Set<LongCall>()
   const sockets = new Set<Socket>()
   let tcp: TcpServer | undefined
@@ -63,10 +65,10 @@ export const protocolServer = (given: {
     server = new grpc.Server(options)
     server.addService(streamsWithRawReads, {
       append: append(writer, fail),
-      batchAppend: tracked(batchAppend(writer, fail)),
+      batchAppend: tracked(batchAppend(writer, failLong)),
       delete: softDelete(writer, fail),
       tombstone: tombstone(writer, fail),
-      read: tracked(read(log, fail)),
+      read: tracked(read(log, failLong)),
     } as unknown as UntypedServiceImplementation)
     server.addService(featuresService.ServerFeaturesService, { getSupportedMethods })
     server.addService(gossipService.GossipService, { read: readGossip(address) })
@@ -84,12 +86,17 @@ export const protocolServer = (given: {
     })
   }
 
-  /** As a real node: long calls end CANCELLED, then the connections close, so that what else is under way sees UNAVAILABLE. */
+  /**
+   * Appends that were taken are answered. Then, as a real node does it: long calls end CANCELLED, and the connections close, so
+   * that what else is under way sees UNAVAILABLE.
+   */
   const stop = async (): Promise<void> => {
     const listening = tcp
     if (!listening) return
     tcp = undefined
+    isStopping = true
     const closed = new Promise((resolve) => listening.close(resolve))
+    await writer.drain()
     for (const call of longCalls) call.emit('error', shuttingDown())
     const flushed = Date.now() + flushMs
     while (longCalls.size > 0 && Date.now() < flushed) await sleep(10)
