@@ -12,7 +12,7 @@ export const deliveries: Migration = {
         target text not null,
         event_type varchar(100) not null,
         client_id varchar(255),
-        payload jsonb not null,
+        payload json not null, -- not jsonb, which would put its keys in another order: it is what is signed
         state varchar(20) not null check (state in ('pending', 'delivered', 'failed', 'disabled')),
         attempts integer not null default 0,
         tries jsonb not null default '[]',

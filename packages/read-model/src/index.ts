@@ -14,7 +14,9 @@ export type {
   DeadLettersTable,
   DeadLetterState,
 } from './dead-letters/table.js'
-export type { DeliveriesTable, DeliveryRow } from './deliveries/table.js'
+export { attemptNextDelivery, type Attempted, type DeliveryVerdict, type DueDelivery } from './deliveries/attempt.js'
+export { storeDelivery, type NewDelivery } from './deliveries/store.js'
+export type { DeliveriesTable, DeliveryRow, DeliveryTry } from './deliveries/table.js'
 export type { DispatchesTable, DispatchRow } from './dispatches/table.js'
 export type { EvaluationRow, ExitCriteriaResultsTable } from './evaluations/table.js'
 export type { ParkedStream, ParkedStreamsTable, ProjectionGatesTable } from './gates/table.js'

@@ -7,14 +7,17 @@ export type DeliveriesTable = {
   delivery_id: string
   event_id: string
   channel: string
+  /** The address it was last meant for, without what may be secret in it; empty if there was none. */
   target: string
   event_type: string
   client_id: Optional<string>
+  /** What is sent; a `json` column, which keeps the order of its keys, so that every attempt sends the same bytes. */
   payload: JsonColumn<JsonObject>
   state: 'pending' | 'delivered' | 'failed' | 'disabled'
   attempts: Defaulted<number>
   /** Every attempt there was, in order. */
   tries: JsonColumn<DeliveryTry[]>
+  /** When the next attempt is due; of pending ones only. */
   next_at: OptionalTime
   last_status: Optional<number>
   last_error: Optional<string>

@@ -1,0 +1,76 @@
+import { sql, type Kysely } from 'kysely'
+import type { Instant } from '@journey/domain'
+import { json } from '../columns.js'
+import type { Tables } from '../tables.js'
+import type { DeliveryRow, DeliveryTry } from './table.js'
+
+/** A delivery whose time has come, and how often it was tried before. */
+export type DueDelivery = Pick<DeliveryRow, 'delivery_id' | 'event_id' | 'event_type' | 'payload' | 'attempts'>
+
+/** What becomes of a due delivery: an attempt with its consequence, or nothing at all for now. */
+export type DeliveryVerdict =
+  | { do: 'settle'; state: 'delivered' | 'failed'; tried: DeliveryTry }
+  | { do: 'retry'; inMs: number; tried: DeliveryTry }
+  | { do: 'leave'; forMs: number }
+
+/** What was found: a delivery was tried (there may be more), or when it is worth looking again, if anything is pending at all. */
+export type Attempted = { tried: true } | { tried: false; againInMs: number | undefined }
+
+/**
+ * Takes the channel's most overdue delivery, hands it to `attempt` and records what came of it. Its row stays locked
+ * meanwhile, so that no other instance tries it; a crash frees the row as it was. Holds one connection all along.
+ *
+ * @param attempt makes one attempt; when it rejects, nothing is recorded
+ * @param target written into the row with the attempt
+ */
+export const attemptNextDelivery = (
+  db: Kysely<Tables>,
+  channel: string,
+  target: string,
+  attempt: (delivery: DueDelivery) => Promise<DeliveryVerdict>,
+): Promise<Attempted> =>
+  db.transaction().execute(async (transaction) => {
+    const next = await transaction
+      .selectFrom('deliveries')
+      .select(['delivery_id', 'event_id', 'event_type', 'payload', 'attempts'])
+      .select(sql<number>`ceil(extract(epoch from next_at - now()) * 1000)::float8`.as('due_in_ms'))
+      .where('channel', '=', channel)
+      .where('state', '=', 'pending')
+      .orderBy('next_at')
+      .limit(1)
+      .forUpdate()
+      .skipLocked()
+      .executeTakeFirst()
+    if (!next || next.due_in_ms > 0) return { tried: false, againInMs: next?.due_in_ms }
+    // A machine that vanishes mid-way must not keep the row from the others for as long as TCP hopes.
+    await sql`set local idle_in_transaction_session_timeout = '60s'`.execute(transaction)
+    const { due_in_ms: _, ...delivery } = next
+    const verdict = await attempt(delivery)
+    if (verdict.do === 'leave') return { tried: false, againInMs: verdict.forMs }
+    await record(transaction, delivery, target, verdict)
+    return { tried: true }
+  })
+
+const record = (
+  db: Kysely<Tables>,
+  { delivery_id }: DueDelivery,
+  target: string,
+  verdict: Exclude<DeliveryVerdict, { do: 'leave' }>,
+): Promise<unknown> => {
+  const { tried } = verdict
+  const isDelivered = verdict.do === 'settle' && verdict.state === 'delivered'
+  return db
+    .updateTable('deliveries')
+    .set({
+      state: verdict.do === 'settle' ? verdict.state : 'pending',
+      target,
+      attempts: sql<number>`attempts + 1`,
+      tries: sql<string>`tries || ${json([tried])}::jsonb`,
+      next_at: verdict.do === 'retry' ? sql<Instant>`clock_timestamp() + ${verdict.inMs} * interval '1 ms'` : null,
+      last_status: tried.status ?? null,
+      last_error: tried.message ?? null,
+      delivered_at: isDelivered ? sql<Instant>`clock_timestamp()` : null,
+    })
+    .where('delivery_id', '=', delivery_id)
+    .execute()
+}

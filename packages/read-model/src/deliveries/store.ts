@@ -1,0 +1,44 @@
+import { sql, type Kysely } from 'kysely'
+import type { Instant, JsonObject } from '@journey/domain'
+import { json } from '../columns.js'
+import type { Tables } from '../tables.js'
+
+/** One thing that one channel is to be told about one event. */
+export type NewDelivery = {
+  /** A UUID derived from event and channel, so that a repeated event makes the same. */
+  deliveryId: string
+  eventId: string
+  channel: string
+  target: string
+  /** The channel's own name for what happened. */
+  eventType: string
+  clientId: string
+  payload: JsonObject
+  /** `disabled` is kept for the record and never sent. */
+  state: 'pending' | 'disabled'
+}
+
+/**
+ * Stores the intent to deliver, due at once. Safe to repeat: an event makes one delivery a channel.
+ *
+ * @returns false if it was stored before
+ */
+export const storeDelivery = async (db: Kysely<Tables>, delivery: NewDelivery): Promise<boolean> => {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('deliveries')
+    .values({
+      delivery_id: delivery.deliveryId,
+      event_id: delivery.eventId,
+      channel: delivery.channel,
+      target: delivery.target,
+      event_type: delivery.eventType,
+      client_id: delivery.clientId,
+      payload: json(delivery.payload),
+      state: delivery.state,
+      tries: json([]),
+      next_at: delivery.state === 'pending' ? sql<Instant>`now()` : null,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirstOrThrow()
+  return numInsertedOrUpdatedRows === 1n
+}
