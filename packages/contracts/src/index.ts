@@ -20,6 +20,7 @@ export {
   type DomainCommand,
 } from './commands/registry.js'
 export { fieldsOf, problemsWith, validate } from './commands/validate.js'
+export { dataSchema, type Schema } from './commands/schema.js'
 export { bodyLimit, canonicalJson, readJson } from './commands/json.js'
 export { agentIdPattern, clientIdPattern, intentPattern } from './commands/fields.js'
 export type { CommandAnswer, CommandStatus } from './commands/answer.js'
@@ -33,6 +34,7 @@ export {
   type StoredType,
 } from './events/names.js'
 export {
+  domainEventOf,
   fromBus,
   fromStored,
   toBus,

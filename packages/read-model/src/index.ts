@@ -45,3 +45,32 @@ export type {
   WorkRow,
   WorkStatus,
 } from './works/table.js'
+export { answerOf, claim, purge, settle, type Claim, type Claimed } from './commands/outcomes.js'
+export { keepDeadLetter, type Letter } from './dead-letters/keep.js'
+export { noteHeartbeat } from './heartbeats/note.js'
+export { liveAgents, registeredAgents, type LiveAgent } from './agents/alive.js'
+export { loadCheckpoint, notePosition, saveCheckpoint } from './checkpoints/checkpoint.js'
+export { lead } from './leadership/leadership.js'
+export { cancelTimers, fireDue, setTimers, type TimedCommand, type Timer } from './timers/timers.js'
+export {
+  dispatchWaiting,
+  settleDispatches,
+  storeDispatches,
+  waitingDispatches,
+  type Dispatch,
+  type Dispatched,
+  type WaitingDispatch,
+} from './dispatches/dispatches.js'
+export { admissionCounts, admitWaiting, makeRoom, requestAdmissions, type Admission } from './admissions/admissions.js'
+export { waitingAdmissionsOf } from './admissions/queries.js'
+export { findAgents, type AgentFilter, type AgentView } from './agents/queries.js'
+export { findApprovals, type ApprovalFilter } from './approvals/queries.js'
+export { announce, outcomesOf, withdraw, type Announced, type Announcement, type Outcome } from './commands/queries.js'
+export { openDispatchesOf } from './dispatches/queries.js'
+export { evaluationsOf } from './evaluations/queries.js'
+export { parkedAmong, readableRevisions } from './gates/queries.js'
+export { historyOf, journeyEventsUntil, positionAt, type HistoryFilter, type Moment } from './history/queries.js'
+export { findJourneys, journeyOf, journeyOrders, type JourneyFilter, type JourneyOrder } from './journeys/queries.js'
+export { nextEvaluations } from './timers/queries.js'
+export { transitionsOf, type TransitionFilter } from './transitions/queries.js'
+export { unfinishedWorksOf, workOf, worksOf, type WorkFilter } from './works/queries.js'

@@ -34,6 +34,13 @@ export const inOrder = (name: string, parts: readonly Part[], log?: Log): Part =
   }
 }
 
+/** Something that is there from the beginning and only wants stopping, as a part. */
+export const asPart = (name: string, server: { stop(): Promise<void> }): Part => ({
+  name,
+  start: () => Promise.resolve(),
+  stop: () => server.stop(),
+})
+
 /**
  * Runs one service until SIGTERM or SIGINT, then stops it in order and exits 0; a stop that takes over 25 s is cut short
  * with exit 1. A failed start is logged and exits 1. An unhandled rejection is a bug: it is logged and the process exits 1,

@@ -27,6 +27,11 @@ export class ServerSettings {
   @FromEnv('RABBITMQ_PASS') @IsString() rabbitmqPass = 'guest'
   @FromEnv('RABBITMQ_VHOST') @IsNotEmpty() rabbitmqVhost = '/'
   @FromEnv('RABBITMQ_TLS') @IsBoolean() rabbitmqTls = false
+  /** Whether the broker is a cluster; decides the type of the command queue (docs/bus.md). */
+  @FromEnv('RABBITMQ_CLUSTERED')
+  @IsBoolean()
+  amqpClustered = false
+
   /** EX-MQ.2 of the requirements: how many unacknowledged messages one consumer may hold. */
   @FromEnv('RABBITMQ_PREFETCH') @IsInt() @Min(1) @Max(65535) prefetch = 10
   /** The management API, for comparing bindings; an outside broker's must be named to be used. */

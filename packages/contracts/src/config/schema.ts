@@ -109,7 +109,10 @@ export const definitionsSchema = object(
     templates: { type: 'array', items: template },
     rollbacks: { type: 'array', items: rollback },
     /** Metrics that a stage of another file gets besides its own. */
-    success_metrics: { type: 'array', items: { ...metric, properties: { ...metric.properties, stage }, required: ['metric', 'stage'] } },
+    success_metrics: {
+      type: 'array',
+      items: { ...metric, properties: { ...metric.properties, stage }, required: ['metric', 'stage'] },
+    },
   },
   ['stages', 'templates', 'rollbacks', 'success_metrics'],
 )

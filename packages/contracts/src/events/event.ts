@@ -90,26 +90,26 @@ export const fromStored = (stored: Stored): Recorded | undefined => {
   }
 }
 
-/** The event for the bus: the stored data as it stands, in its own version. */
+/** The event for the bus: the stored data as it stands, in its own version, whichever that is; undefined for a type that is not ours. */
 export const toBus = (stored: Stored): BusEvent | undefined => {
-  const recorded = fromStored(stored)
-  if (!recorded) return undefined
-  const { id, event, version, at, stream, revision, position, source, correlationId, causationId, actor } = recorded
+  if (!isStoredType(stored.type)) return undefined
+  const { version, timestamp, source, actor, $correlationId, $causationId } = stored.metadata as Partial<StoredMetadata>
+  const { stream, revision } = stored
   return {
-    event_id: id,
-    event_type: busTypes[event.type],
-    event_version: version,
-    timestamp: at,
-    source,
+    event_id: stored.id,
+    event_type: busTypes[stored.type],
+    event_version: version ?? currentVersion,
+    timestamp: timestamp ?? stored.createdAt,
+    source: source ?? 'unknown',
     data: stored.data as JsonObject,
     metadata: {
-      correlation_id: correlationId,
-      causation_id: causationId,
-      actor,
+      correlation_id: $correlationId ?? stored.id,
+      causation_id: $causationId ?? stored.id,
+      actor: actor ?? { type: 'unknown', id: 'unknown' },
       stream,
       revision,
-      position,
-      schema_version: version,
+      position: String(stored.position),
+      schema_version: version ?? currentVersion,
     },
   }
 }
@@ -150,6 +150,20 @@ export const fromBus = (body: Uint8Array): Recorded => {
     actor: metadata.actor,
   }
 }
+
+/**
+ * The domain's event in a stored one; undefined for a type that is not ours.
+ *
+ * @throws malformed as `fromStored`
+ */
+export const domainEventOf = ({
+  type,
+  data,
+  metadata,
+}: Pick<Stored, 'type' | 'data' | 'metadata'>): DomainEvent | undefined =>
+  isStoredType(type)
+    ? readEvent(type, (metadata as Partial<StoredMetadata>).version ?? currentVersion, data)
+    : undefined
 
 const readEvent = (type: StoredType, version: string, data: unknown): DomainEvent => {
   if (!version.startsWith(`${currentVersion.split('.')[0] ?? ''}.`))

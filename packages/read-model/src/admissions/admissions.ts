@@ -1,0 +1,91 @@
+import { sql, type Kysely } from 'kysely'
+import type { TimedCommand } from '../timers/timers.js'
+import type { Instant, JsonObject } from '@journey/domain'
+import { json } from '../columns.js'
+import type { Tables } from '../tables.js'
+
+/** A unit of work that is to be created as soon as its journey may work. */
+export type Admission = { workId: string; clientId: string; kind: string; command: TimedCommand }
+
+/** Asks for admission; one that is known already, whatever became of it, stays as it is. */
+export const requestAdmissions = async (db: Kysely<Tables>, admissions: readonly Admission[]): Promise<void> => {
+  if (admissions.length === 0) return
+  await db
+    .insertInto('admissions')
+    .values(
+      admissions.map(({ workId, clientId, kind, command }) => ({
+        work_id: workId,
+        client_id: clientId,
+        kind,
+        state: 'waiting' as const,
+        command: json<JsonObject>({ ...command }),
+        requested_at: sql<Instant>`now()`,
+        journey_started_at: sql<Instant>`now()`,
+      })),
+    )
+    .onConflict((conflict) => conflict.column('work_id').doNothing())
+    .execute()
+}
+
+/** A unit of work makes room: for good when it ended, else until it goes on. */
+export const makeRoom = async (
+  db: Kysely<Tables>,
+  works: readonly { workId: string; clientId: string; ended: boolean }[],
+): Promise<void> => {
+  for (const { workId, ended } of works)
+    await db
+      .updateTable('admissions')
+      .set(ended ? { state: 'ended', ended_at: sql<Instant>`now()` } : { state: 'idle' })
+      .where('work_id', '=', workId)
+      .where('state', '<>', 'ended')
+      .execute()
+}
+
+/**
+ * Lets as many journeys work as there is room for, those under way before new ones, the longest waiting first, and has the
+ * commands of their units of work sent. What undoes a stage always may. One process at a time, in one transaction: what was
+ * not sent is not admitted.
+ *
+ * @returns how many were admitted
+ */
+export const admitWaiting = async (
+  db: Kysely<Tables>,
+  most: number,
+  send: (command: TimedCommand) => Promise<void>,
+): Promise<number> =>
+  db.transaction().execute(async (transaction) => {
+    await sql`select pg_advisory_xact_lock(hashtext('admissions'))`.execute(transaction)
+    const { rows } = await sql<{ work_id: string; command: TimedCommand }>`
+      with working as (select distinct client_id from admissions where state = 'admitted'),
+      waiting as (
+        select work_id, client_id, command,
+               kind = 'rollback' or client_id in (select client_id from working) as may_anyway,
+               dense_rank() over (partition by kind = 'rollback' or client_id in (select client_id from working)
+                                  order by (kind = 'setup' and command -> 'data' ->> 'stage' = 'sandbox'), requested_at, client_id) as place
+        from admissions where state = 'waiting'
+      )
+      select work_id, command from waiting
+      where may_anyway or place <= ${most} - (select count(*) from working)
+      limit 200`.execute(transaction)
+    if (rows.length === 0) return 0
+    await Promise.all(rows.map(({ command }) => send(command)))
+    await transaction
+      .updateTable('admissions')
+      .set({ state: 'admitted', admitted_at: sql<Instant>`now()` })
+      .where(
+        'work_id',
+        'in',
+        rows.map(({ work_id }) => work_id),
+      )
+      .execute()
+    return rows.length
+  })
+
+/** How many journeys work and how many wait for room. */
+export const admissionCounts = async (db: Kysely<Tables>): Promise<{ working: number; waiting: number }> => {
+  const { rows } = await sql<{ working: string; waiting: string }>`
+    select count(distinct client_id) filter (where state = 'admitted') as working,
+           count(distinct client_id) filter (where state = 'waiting') as waiting
+    from admissions where state in ('admitted', 'waiting')`.execute(db)
+  return { working: Number(rows[0]?.working ?? 0), waiting: Number(rows[0]?.waiting ?? 0) }
+}

@@ -1,0 +1,176 @@
+import 'reflect-metadata'
+import { Container } from 'inversify'
+import type { Registry } from 'prom-client'
+import {
+  commandQueue,
+  deadLetterQueueOf,
+  loadConfiguration,
+  ownedBy,
+  retrySteps,
+  topologyFor,
+  type Configuration,
+} from '@journey/contracts'
+import { createEventStore, type EventStore } from '@journey/event-store'
+import {
+  correlate,
+  createBreaker,
+  createBusMeters,
+  createConnection,
+  createConsumer,
+  createPublisher,
+  observe,
+  pipeline,
+  settle as settleFate,
+  type BusMeters,
+  type Connection,
+  type Publisher,
+} from '@journey/messaging'
+import { claim, createDatabase, keepDeadLetter, noteHeartbeat, purge, settle, type Database } from '@journey/read-model'
+import {
+  asPart,
+  createLog,
+  createRegistry,
+  healthServer,
+  inOrder,
+  type Environment,
+  type Log,
+  type Part,
+} from '@journey/runtime'
+import { createReply } from './answers.js'
+import { createCommandConsumer } from './command-consumer.js'
+import { createDeadLetterDrain } from './dead-letters.js'
+import { createDeciders } from './deciders.js'
+import { createHandleCommand } from './handle-command.js'
+import { createCommandMeters } from './meters.js'
+import { createPurge } from './purge.js'
+import type { Settings } from './settings.js'
+
+const service = 'command-handler'
+
+const tokens = {
+  log: Symbol.for('log'),
+  registry: Symbol.for('registry'),
+  meters: Symbol.for('bus meters'),
+  configuration: Symbol.for('configuration'),
+  database: Symbol.for('database'),
+  eventStore: Symbol.for('event store'),
+  connection: Symbol.for('connection'),
+  publisher: Symbol.for('publisher'),
+  service: Symbol.for('service'),
+}
+
+/** Builds the service from its settings; the one place that knows what is made of what. */
+export const build = (settings: Readonly<Settings>, env: Environment): { service: Part; log: Log } => {
+  const container = new Container({ defaultScope: 'Singleton' })
+  const now = () => new Date()
+
+  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
+  container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
+  container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
+  container
+    .bind<Database>(tokens.database)
+    .toDynamicValue((context) =>
+      createDatabase({ url: settings.databaseUrl, name: service, log: context.get(tokens.log) }),
+    )
+  container
+    .bind<EventStore>(tokens.eventStore)
+    .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
+  container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
+    createConnection({
+      url: settings.amqpUrl,
+      name: service,
+      log: context.get(tokens.log),
+      topology: ({ version }) => ownedBy(service, topologyFor({ version, clustered: settings.amqpClustered })),
+    }),
+  )
+  container
+    .bind<Publisher>(tokens.publisher)
+    .toDynamicValue((context) =>
+      createPublisher({ connection: context.get(tokens.connection), meters: context.get(tokens.meters) }),
+    )
+
+  container.bind<Part>(tokens.service).toDynamicValue((context) => {
+    const log = context.get<Log>(tokens.log)
+    const registry = context.get<Registry>(tokens.registry)
+    const busMeters = context.get<BusMeters>(tokens.meters)
+    const { policy, orchestrator } = context.get<Configuration>(tokens.configuration)
+    const database = context.get<Database>(tokens.database)
+    const store = context.get<EventStore>(tokens.eventStore)
+    const connection = context.get<Connection>(tokens.connection)
+    const publisher = context.get<Publisher>(tokens.publisher)
+    const meters = createCommandMeters(registry)
+    const { db } = database
+    const claimedBy = `${service}-${process.pid}`
+
+    const decide = createDeciders({ store, policy, capacity: settings.aggregateCache, now, log })
+    const handle = createHandleCommand({
+      decide,
+      outcomes: {
+        claim: async (one) => (await claim(db, [{ ...one, claimedBy }]))[0]!,
+        settle: (answer) => settle(db, answer),
+      },
+      noteHeartbeat: (agentId, activeTasks) => noteHeartbeat(db, agentId, activeTasks),
+    })
+    const reply = createReply(publisher)
+    const probe = async () => {
+      await Promise.all([database.check(), store.check(), connection.check()])
+    }
+    const commands = createConsumer({
+      connection,
+      queue: commandQueue,
+      prefetch: settings.prefetch,
+      log,
+      handler: pipeline(
+        observe(busMeters),
+        correlate(log),
+        settleFate({
+          publisher,
+          service,
+          steps: retrySteps,
+          breaker: createBreaker({ name: commandQueue, probe, log }),
+        }),
+        createCommandConsumer({ handle, reply, meters }),
+      ),
+    })
+    const drain = createConsumer({
+      connection,
+      queue: deadLetterQueueOf(commandQueue),
+      prefetch: settings.prefetch,
+      log,
+      handler: pipeline(
+        observe(busMeters),
+        correlate(log),
+        // A dead letter that cannot be kept stays in its queue: the consumer calls again until it can.
+        createDeadLetterDrain({
+          keep: (letter, of, failed) => keepDeadLetter(db, letter, of, failed),
+          reply,
+          now,
+          meters,
+        }),
+      ),
+    })
+    const health = healthServer({
+      host: settings.healthHost,
+      port: settings.healthPort,
+      registry,
+      info: { service, version: orchestrator.version },
+      checks: { database: () => database.check(), event_store: () => store.check(), broker: () => connection.check() },
+    })
+    return inOrder(
+      service,
+      [
+        health,
+        asPart('database', database),
+        asPart('event store', store),
+        connection,
+        createPurge({ db, purge, hours: settings.commandRetentionHours, log }),
+        drain,
+        commands,
+      ],
+      log,
+    )
+  })
+
+  return { service: container.get(tokens.service), log: container.get(tokens.log) }
+}

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto'
+import { Agent, Journey, UnitOfWork, type Actor } from '@journey/domain'
+import {
+  busTypes,
+  commandKinds,
+  currentVersion,
+  domainEventOf,
+  streamOf,
+  type Decider,
+  type DomainEvent,
+  type ReadCommand,
+  type StoredMetadata,
+  type StoredType,
+} from '@journey/contracts'
+import { createRepository, type Aggregate, type EventStore, type Outcome } from '@journey/event-store'
+import type { Log } from '@journey/runtime'
+
+/** What a command led to: bus types of its events, and where its stream stands. */
+export type Decided = { stream: string; revision: number; events: string[] }
+
+/**
+ * Decides a command on its stream and appends what was decided, once per command id.
+ *
+ * @throws refused with a code of `docs/codes.md`
+ * @throws unavailable `event-store/away`, conflict `stream/moved`: nothing is lost by trying again
+ */
+export type Decide = (read: ReadCommand) => Promise<Decided>
+
+export const createDeciders = ({
+  store,
+  policy,
+  capacity,
+  now,
+  log,
+}: {
+  store: EventStore
+  policy: Journey.Policy
+  capacity: number
+  now: () => Date
+  log: Log
+}): Decide => {
+  const journeys = createRepository({ store, fold: aggregate<Journey.State, Journey.Event>(Journey), capacity, log })
+  const works = createRepository({
+    store,
+    fold: aggregate<UnitOfWork.State, UnitOfWork.Event>(UnitOfWork),
+    capacity,
+    log,
+  })
+  const agents = createRepository({ store, fold: aggregate<Agent.State, Agent.Event>(Agent), capacity, log })
+
+  return async (read) => {
+    const { command, actor, commandId: id, digest } = read
+    const stream = streamOf(command)
+    const at = now().toISOString()
+    const stamp = (events: readonly DomainEvent[]) =>
+      events.map((event) => ({ ...event, metadata: metadataOf(read, at) }))
+    const deciders: Record<Decider, () => Promise<Outcome>> = {
+      journey: () =>
+        journeys.transact(stream, { id, digest }, ({ state, revision }) =>
+          stamp(Journey.decide(command as Journey.Command, state, { actor, at, revision, policy })),
+        ),
+      unit_of_work: () => {
+        const entropy = randomUUID()
+        return works.transact(stream, { id, digest }, ({ state }) =>
+          stamp(UnitOfWork.decide(command as UnitOfWork.Command, state, { actor, at, entropy })),
+        )
+      },
+      agent: () =>
+        agents.transact(stream, { id, digest }, ({ state }) =>
+          stamp(Agent.decide(command as Agent.Command, state, { actor })),
+        ),
+    }
+    const { revision, eventTypes } = await deciders[commandKinds[command.type].decider]()
+    return { stream, revision, events: eventTypes.map((type) => busTypes[type as StoredType]) }
+  }
+}
+
+const aggregate = <State, Event extends DomainEvent>({
+  initial,
+  evolve,
+}: {
+  initial: State
+  evolve: (state: State, event: Event) => State
+}): Aggregate<State, Event> => ({
+  initial,
+  evolve,
+  decode: (recorded) => domainEventOf(recorded) as Event | undefined,
+})
+
+/** `$causationId` and the digest are the repository's to add. */
+const metadataOf = (
+  { command, actor, correlationId, metadata }: ReadCommand,
+  at: string,
+): Omit<StoredMetadata, '$causationId' | 'command_digest'> & { traceparent?: string } => ({
+  $correlationId: correlationId,
+  version: currentVersion,
+  timestamp: at,
+  source: 'command-handler',
+  actor: actor satisfies Actor,
+  command_type: command.type,
+  ...(typeof metadata['traceparent'] === 'string' && { traceparent: metadata['traceparent'] }),
+})

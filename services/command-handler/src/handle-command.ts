@@ -1,0 +1,85 @@
+import type { CommandAnswer, DomainCommand, ReadCommand } from '@journey/contracts'
+import { codeOf, Fault, familyOf, messageOf, type Detail } from '@journey/runtime'
+import type { Claim, Claimed } from '@journey/read-model'
+import type { Decide } from './deciders.js'
+
+/** Where commands are claimed and their outcomes kept. */
+export interface Outcomes {
+  claim(claim: Omit<Claim, 'claimedBy'>): Promise<Claimed>
+  settle(answer: CommandAnswer): Promise<CommandAnswer>
+}
+
+export type HandleCommand = (read: ReadCommand) => Promise<CommandAnswer>
+
+/**
+ * Handles one command, once: claims its id, decides, and writes the outcome before anybody hears of it. A repeated command
+ * gets its first answer again, a refusal too; the same id with another body is refused without touching the first.
+ *
+ * @throws unavailable, conflict or a bug: there is no outcome yet, and the command may be handled again
+ */
+export const createHandleCommand =
+  ({
+    outcomes,
+    decide,
+    noteHeartbeat,
+  }: {
+    outcomes: Outcomes
+    decide: Decide
+    noteHeartbeat: (agentId: string, activeTasks: number | null) => Promise<void>
+  }): HandleCommand =>
+  async (read) => {
+    /** Whoever registers lives, too. */
+    const noteSignOfLife = async (command: DomainCommand): Promise<void> => {
+      if (command.type === 'agent.heartbeat')
+        await noteHeartbeat(command.data.agent_id, command.data.active_tasks ?? null)
+      if (command.type === 'agent.register') await noteHeartbeat(command.data.agent_id, null)
+    }
+    const { commandId, command, digest, correlationId, source } = read
+    const claimed = await outcomes.claim({ commandId, commandType: command.type, digest, correlationId, source })
+    if (claimed.found === 'settled') return claimed.answer
+    if (claimed.found === 'key_reused') return keyReused(read)
+    try {
+      const { stream, revision, events } = await decide(read)
+      await noteSignOfLife(command)
+      return await outcomes.settle({
+        command_id: commandId,
+        command_type: command.type,
+        status: 'accepted',
+        stream,
+        revision: revision < 0 ? null : revision,
+        events,
+        error: null,
+      })
+    } catch (error) {
+      if (familyOf(error) !== 'refused') throw error
+      return await outcomes.settle(rejection(read, codeOf(error), messageOf(error), detailsOf(error)))
+    }
+  }
+
+const rejection = (
+  { commandId, command }: ReadCommand,
+  code: string,
+  message: string,
+  details: readonly Detail[] = [],
+): CommandAnswer => ({
+  command_id: commandId,
+  command_type: command.type,
+  status: 'rejected',
+  stream: null,
+  revision: null,
+  events: [],
+  error: { code, message, details },
+})
+
+const keyReused = (read: ReadCommand): CommandAnswer =>
+  rejection(
+    read,
+    'command/key_reused',
+    `The command id ${read.commandId} was used for another command: give every command an id of its own`,
+  )
+
+const detailsOf = (error: unknown): readonly Detail[] =>
+  error instanceof Fault ||
+  (typeof error === 'object' && error !== null && 'details' in error && Array.isArray(error.details))
+    ? (error as { details: readonly Detail[] }).details
+    : []

@@ -1,0 +1,89 @@
+import 'reflect-metadata'
+import { Container } from 'inversify'
+import type { Registry } from 'prom-client'
+import { exchanges } from '@journey/contracts'
+import { createEventStore, type EventStore } from '@journey/event-store'
+import {
+  createBusMeters,
+  createConnection,
+  createOrderedPublisher,
+  type BusMeters,
+  type Connection,
+} from '@journey/messaging'
+import { createDatabase, lead, loadCheckpoint, notePosition, saveCheckpoint, type Database } from '@journey/read-model'
+import { asPart, createLog, createRegistry, healthServer, inOrder, type Log, type Part } from '@journey/runtime'
+import { createRelayMeters } from './meters.js'
+import { createRelay } from './relay.js'
+import type { Settings } from './settings.js'
+
+const service = 'event-relay'
+
+const tokens = {
+  log: Symbol.for('log'),
+  registry: Symbol.for('registry'),
+  meters: Symbol.for('bus meters'),
+  database: Symbol.for('database'),
+  eventStore: Symbol.for('event store'),
+  connection: Symbol.for('connection'),
+  service: Symbol.for('service'),
+}
+
+/** Builds the service from its settings; the one place that knows what is made of what. */
+export const build = (settings: Readonly<Settings>): { service: Part; log: Log } => {
+  const container = new Container({ defaultScope: 'Singleton' })
+
+  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
+  container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
+  container
+    .bind<Database>(tokens.database)
+    .toDynamicValue((context) =>
+      createDatabase({ url: settings.databaseUrl, name: service, log: context.get(tokens.log), poolSize: 3 }),
+    )
+  container
+    .bind<EventStore>(tokens.eventStore)
+    .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
+  container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
+    createConnection({
+      url: settings.amqpUrl,
+      name: service,
+      log: context.get(tokens.log),
+      topology: () => ({ exchanges: Object.values(exchanges), queues: [] }),
+    }),
+  )
+  container.bind<Part>(tokens.service).toDynamicValue((context) => {
+    const log = context.get<Log>(tokens.log)
+    const registry = context.get<Registry>(tokens.registry)
+    const database = context.get<Database>(tokens.database)
+    const store = context.get<EventStore>(tokens.eventStore)
+    const connection = context.get<Connection>(tokens.connection)
+    const meters = context.get<BusMeters>(tokens.meters)
+    const { db } = database
+    const relay = createRelay({
+      store,
+      log,
+      meters: createRelayMeters(registry),
+      openPublisher: (confirmed) => createOrderedPublisher({ connection, meters, window: settings.window, confirmed }),
+      checkpoint: {
+        load: () => loadCheckpoint(db, service),
+        save: (position) => saveCheckpoint(db, service, position),
+        note: (position, at) => notePosition(db, position, at),
+      },
+      lead: (signal, work) => lead({ db, name: service, log, signal, work }),
+    })
+    const health = healthServer({
+      host: settings.healthHost,
+      port: settings.healthPort,
+      registry,
+      info: { service },
+      checks: { database: () => database.check(), event_store: () => store.check(), broker: () => connection.check() },
+    })
+    return inOrder(
+      service,
+      [health, asPart('database', database), asPart('event store', store), connection, relay],
+      log,
+    )
+  })
+
+  return { service: container.get(tokens.service), log: container.get(tokens.log) }
+}

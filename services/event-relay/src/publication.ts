@@ -1,0 +1,31 @@
+import { bucketKey, bucketOf, exchanges, partitionKeyOf, toBus, type Stored } from '@journey/contracts'
+import type { Publication } from '@journey/messaging'
+
+/** A stored event as it is published to `journey.events` (CONTRACT.md section 1); undefined for a type that is not ours. */
+export const publicationOf = (stored: Stored): Publication | undefined => {
+  const event = toBus(stored)
+  if (!event) return undefined
+  const clientId = event.data['client_id']
+  const partitionKey = partitionKeyOf(stored.stream, typeof clientId === 'string' ? clientId : undefined)
+  const { traceparent } = stored.metadata
+  return {
+    exchange: exchanges.events.name,
+    key: event.event_type,
+    body: Buffer.from(JSON.stringify(event)),
+    properties: {
+      messageId: event.event_id,
+      type: event.event_type,
+      timestamp: Math.floor(Date.parse(event.timestamp) / 1000),
+      correlationId: event.metadata.correlation_id,
+      headers: {
+        'schema-version': event.event_version,
+        stream: stored.stream,
+        revision: stored.revision,
+        position: String(stored.position),
+        'partition-key': partitionKey,
+        ...(typeof traceparent === 'string' && { traceparent }),
+        CC: [bucketKey(bucketOf(partitionKey))],
+      },
+    },
+  }
+}

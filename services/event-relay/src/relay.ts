@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { EventStore, StoredEvent } from '@journey/event-store'
+import type { OrderedPublisher } from '@journey/messaging'
+import { messageOf, type Log, type Part } from '@journey/runtime'
+import type { RelayMeters } from './meters.js'
+import { publicationOf } from './publication.js'
+
+/** The streams whose events go over the bus. */
+export const relayedStreams = ['journey-', 'unit_of_work-', 'agent-', 'received-']
+
+/** Where the relay keeps how far it came. */
+export interface Checkpoint {
+  load(): Promise<bigint | undefined>
+  save(position: bigint): Promise<void>
+  /** Notes at which position a moment lies. */
+  note(position: bigint, at: string): Promise<void>
+}
+
+type Place = { position: bigint; at: string }
+
+/** The checkpoint is saved this often while it moves; what lies between is published again after a crash. */
+const saveEveryMs = 100
+/** One entry a second in the index of times. */
+const noteEveryMs = 1_000
+const firstPauseMs = 200
+const mostPauseMs = 5_000
+
+/**
+ * ⑥ of "the way of a command": reads the log in order and publishes every event of ours, confirmed, in order, with a window.
+ * The checkpoint follows the confirmed prefix; after any failure it goes back there and sends again in order, so an event may
+ * come twice but never before an earlier one of its stream that was not confirmed.
+ */
+export const createRelay = ({
+  store,
+  openPublisher,
+  checkpoint,
+  lead,
+  meters,
+  log,
+}: {
+  store: EventStore
+  openPublisher: (confirmed: (last: Place) => void) => Promise<OrderedPublisher<Place>>
+  checkpoint: Checkpoint
+  lead: (signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>) => Promise<void>
+  meters: RelayMeters
+  log: Log
+}): Part => {
+  const stopping = new AbortController()
+  let running: Promise<void> | undefined
+
+  const relayOnce = async (signal: AbortSignal): Promise<void> => {
+    const start = await checkpoint.load()
+    let confirmed: Place | undefined
+    let sent = start ?? 0n
+    const publisher = await openPublisher((last) => (confirmed = last))
+    const ended = new AbortController()
+    const until = AbortSignal.any([signal, ended.signal, publisher.failed])
+    const saving = save(() => confirmed, until).catch((error: unknown) => ended.abort(error))
+    try {
+      for await (const delivery of store.subscribeToAll({
+        after: start ?? 'start',
+        streamPrefixes: relayedStreams,
+        signal: until,
+      })) {
+        if (delivery.kind === 'event') {
+          const { position, createdAt: at } = delivery.event
+          sent = position
+          if (await publish(publisher, delivery.event)) continue
+          if (!confirmed || confirmed.position < position) await publisher.flush()
+          confirmed = { position, at }
+        } else if (delivery.kind === 'checkpoint' && sent === (confirmed?.position ?? start ?? 0n)) {
+          confirmed = { position: delivery.position, at: new Date().toISOString() }
+          sent = delivery.position
+        } else if (delivery.kind === 'caught_up') log.debug('caught up with the log')
+      }
+      if (signal.aborted) await publisher.flush().catch(() => undefined)
+      until.throwIfAborted()
+    } finally {
+      ended.abort()
+      await saving
+      await publisher.close()
+      if (confirmed)
+        await checkpoint
+          .save(confirmed.position)
+          .catch((error: unknown) =>
+            log.warn({ err: error }, 'the last checkpoint could not be saved; some events are sent again'),
+          )
+    }
+  }
+
+  const publish = async (publisher: OrderedPublisher<Place>, event: StoredEvent): Promise<boolean> => {
+    const publication = publicationOf(event)
+    if (!publication) {
+      meters.skipped.inc()
+      log.error(
+        { stream: event.stream, revision: event.revision, type: event.type },
+        'an event of a type that is not ours stands in a stream of ours; it is passed over',
+      )
+      return false
+    }
+    await publisher.publish({ position: event.position, at: event.createdAt }, publication)
+    meters.relayed.inc({ type: publication.key })
+    meters.lag.set(Math.max(0, (Date.now() - Date.parse(event.createdAt)) / 1000))
+    return true
+  }
+
+  const save = async (confirmed: () => Place | undefined, signal: AbortSignal): Promise<void> => {
+    let saved: bigint | undefined
+    let notedAt = 0
+    while (!signal.aborted) {
+      await sleep(saveEveryMs, undefined, { signal }).catch(() => undefined)
+      const place = confirmed()
+      if (!place || place.position === saved) continue
+      await checkpoint.save(place.position)
+      saved = place.position
+      meters.position.set(Number(place.position))
+      if (Date.now() - notedAt < noteEveryMs) continue
+      await checkpoint.note(place.position, place.at)
+      notedAt = Date.now()
+    }
+  }
+
+  const relayFor = async (signal: AbortSignal): Promise<void> => {
+    for (let failures = 0; !signal.aborted;) {
+      const began = Date.now()
+      try {
+        await relayOnce(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        failures = Date.now() - began > 30_000 ? 1 : failures + 1
+        meters.restarts.inc()
+        log.warn({ reason: messageOf(error), failures }, 'relaying was cut off; goes on from the checkpoint')
+        await sleep(Math.min(firstPauseMs * 2 ** (failures - 1), mostPauseMs), undefined, { signal }).catch(
+          () => undefined,
+        )
+      }
+    }
+  }
+
+  return {
+    name: 'relay',
+    start: () => {
+      running ??= lead(stopping.signal, relayFor)
+      return Promise.resolve()
+    },
+    stop: async () => {
+      stopping.abort()
+      await running
+    },
+  }
+}

@@ -1,0 +1,249 @@
+import 'reflect-metadata'
+import { Container } from 'inversify'
+import type { Registry } from 'prom-client'
+import { Journey, UnitOfWork, intentsOf } from '@journey/domain'
+import {
+  domainEventOf,
+  loadConfiguration,
+  ownedBy,
+  retrySteps,
+  sagaQueue,
+  topologyFor,
+  type Configuration,
+  type DomainEvent,
+} from '@journey/contracts'
+import { createEventStore, createRepository, type Aggregate, type EventStore } from '@journey/event-store'
+import {
+  correlate,
+  createBreaker,
+  createBusMeters,
+  createConnection,
+  createConsumer,
+  createPublisher,
+  observe,
+  pipeline,
+  settle,
+  type BusMeters,
+  type Connection,
+  type Publisher,
+} from '@journey/messaging'
+import {
+  admissionCounts,
+  admitWaiting,
+  createDatabase,
+  fireDue,
+  liveAgents,
+  registeredAgents,
+  waitingDispatches,
+  type Database,
+} from '@journey/read-model'
+import {
+  asPart,
+  createLog,
+  createRegistry,
+  healthServer,
+  inOrder,
+  type Environment,
+  type Log,
+  type Part,
+} from '@journey/runtime'
+import { createDirectory } from './directory.js'
+import { createDispatcher } from './dispatcher.js'
+import { createSend, service } from './envelope.js'
+import { createGather } from './gather.js'
+import { createKeep } from './keep.js'
+import { createLoop } from './loop.js'
+import { createSagaMeters } from './meters.js'
+import { createTaskQueues } from './queues.js'
+import type { Settings } from './settings.js'
+import { createStageProcess } from './stage-process.js'
+
+/** How many streams of each kind stay folded in memory. */
+const capacity = 2_000
+const firedAtOnce = 100
+const lookEveryMs = 1_000
+/** An agent that was silent for this many intervals counts as away. */
+const intervals = 3
+
+const tokens = {
+  log: Symbol.for('log'),
+  registry: Symbol.for('registry'),
+  meters: Symbol.for('bus meters'),
+  configuration: Symbol.for('configuration'),
+  database: Symbol.for('database'),
+  eventStore: Symbol.for('event store'),
+  connection: Symbol.for('connection'),
+  publisher: Symbol.for('publisher'),
+  service: Symbol.for('service'),
+}
+
+/** Builds the service from its settings; the one place that knows what is made of what. */
+export const build = (settings: Readonly<Settings>, env: Environment): { service: Part; log: Log } => {
+  const container = new Container({ defaultScope: 'Singleton' })
+  const now = () => new Date()
+
+  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
+  container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
+  container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
+  container
+    .bind<Database>(tokens.database)
+    .toDynamicValue((context) =>
+      createDatabase({ url: settings.databaseUrl, name: service, log: context.get(tokens.log) }),
+    )
+  container
+    .bind<EventStore>(tokens.eventStore)
+    .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
+  container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
+    createConnection({
+      url: settings.amqpUrl,
+      name: service,
+      log: context.get(tokens.log),
+      topology: ({ version }) => ownedBy(service, topologyFor({ version, clustered: settings.amqpClustered })),
+    }),
+  )
+  container
+    .bind<Publisher>(tokens.publisher)
+    .toDynamicValue((context) =>
+      createPublisher({ connection: context.get(tokens.connection), meters: context.get(tokens.meters) }),
+    )
+
+  container.bind<Part>(tokens.service).toDynamicValue((context) => {
+    const log = context.get<Log>(tokens.log)
+    const registry = context.get<Registry>(tokens.registry)
+    const busMeters = context.get<BusMeters>(tokens.meters)
+    const configuration = context.get<Configuration>(tokens.configuration)
+    const database = context.get<Database>(tokens.database)
+    const store = context.get<EventStore>(tokens.eventStore)
+    const connection = context.get<Connection>(tokens.connection)
+    const publisher = context.get<Publisher>(tokens.publisher)
+    const { db } = database
+
+    const meters = createSagaMeters(
+      registry,
+      async () => ({ ...(await admissionCounts(db)), dispatches: await waitingDispatches(db) }),
+      log,
+    )
+    const send = createSend(publisher, now)
+    const queues = createTaskQueues(connection)
+    const gather = createGather({
+      journeys: createRepository({ store, fold: fold<Journey.State, Journey.Event>(Journey), capacity, log }),
+      works: createRepository({ store, fold: fold<UnitOfWork.State, UnitOfWork.Event>(UnitOfWork), capacity, log }),
+      configuration,
+    })
+    const directory = createDirectory({ load: () => liveAgents(db, intervals * configuration.heartbeat_ms), now })
+    const dispatcher = createDispatcher({
+      db,
+      publisher,
+      directory,
+      prepare: (route) => queues.prepare('intent' in route ? { intents: [route.intent] } : { agents: [route.agentId] }),
+      now,
+      meters,
+      log,
+    })
+    const admissions = createLoop({
+      name: 'admissions',
+      everyMs: lookEveryMs,
+      log,
+      turn: async () => {
+        const admitted = await admitWaiting(db, configuration.orchestrator.max_concurrent_journeys, send)
+        meters.admitted.inc(admitted)
+        return admitted > 0 ? 'again' : undefined
+      },
+    })
+    const timers = createLoop({
+      name: 'timers',
+      everyMs: lookEveryMs,
+      log,
+      turn: async () => {
+        const { fired, nextAt } = await fireDue(db, firedAtOnce, async ({ kind, command }) => {
+          await send(command)
+          meters.fired.inc({ kind })
+        })
+        return fired === firedAtOnce ? 'again' : nextAt === undefined ? undefined : new Date(nextAt)
+      },
+    })
+    const declareKnown: Part = {
+      name: 'task queues',
+      start: async () => {
+        const agents = await registeredAgents(db)
+        await queues.prepare({
+          intents: [...intentsOf(configuration.catalog), ...agents.flatMap(({ intents }) => intents)],
+          agents: agents.map(({ agentId }) => agentId),
+        })
+      },
+      stop: () => Promise.resolve(),
+    }
+    const events = createConsumer({
+      connection,
+      queue: sagaQueue,
+      prefetch: settings.prefetch,
+      log,
+      handler: pipeline(
+        observe(busMeters),
+        correlate(log),
+        settle({
+          publisher,
+          service,
+          steps: retrySteps,
+          breaker: createBreaker({
+            name: sagaQueue,
+            log,
+            probe: async () => void (await Promise.all([database.check(), store.check(), connection.check()])),
+          }),
+        }),
+        createStageProcess({
+          gather,
+          send,
+          keep: createKeep(db),
+          wake: ({ admissions: asked, rooms, dispatches, timers: set }) => {
+            if (asked.length + rooms.length > 0) admissions.wake()
+            if (dispatches.length > 0) dispatcher.wake()
+            if (set.length > 0) timers.wake()
+          },
+          agentChanged: async ({ event }) => {
+            if (event.type !== 'AgentCreated' && event.type !== 'AgentUpdated') return
+            await queues.prepare({ intents: event.data.intents, agents: [event.data.agent_id] })
+            dispatcher.wake()
+          },
+        }),
+      ),
+    })
+    const health = healthServer({
+      host: settings.healthHost,
+      port: settings.healthPort,
+      registry,
+      info: { service, version: configuration.orchestrator.version },
+      checks: { database: () => database.check(), event_store: () => store.check(), broker: () => connection.check() },
+    })
+    return inOrder(
+      service,
+      [
+        health,
+        asPart('database', database),
+        asPart('event store', store),
+        connection,
+        declareKnown,
+        dispatcher,
+        admissions,
+        timers,
+        events,
+      ],
+      log,
+    )
+  })
+
+  return { service: container.get(tokens.service), log: container.get(tokens.log) }
+}
+
+const fold = <State, Event extends DomainEvent>({
+  initial,
+  evolve,
+}: {
+  initial: State
+  evolve: (state: State, event: Event) => State
+}): Aggregate<State, Event> => ({
+  initial,
+  evolve,
+  decode: (recorded) => domainEventOf(recorded) as Event | undefined,
+})

@@ -1,0 +1,3 @@
+import { ServerSettings } from '@journey/runtime'
+
+export class Settings extends ServerSettings {}

@@ -1,0 +1,134 @@
+import { Process, type JsonObject } from '@journey/domain'
+import { fromBus, type Recorded } from '@journey/contracts'
+import { derivedId } from '@journey/domain'
+import type { Handler } from '@journey/messaging'
+import type { Admission, Dispatch, TimedCommand, Timer } from '@journey/read-model'
+import type { Send } from './envelope.js'
+import type { Gather } from './gather.js'
+
+/** What an event leads to, sorted by where it goes. */
+export type Plan = {
+  sends: TimedCommand[]
+  admissions: Admission[]
+  rooms: { workId: string; clientId: string; ended: boolean }[]
+  dispatches: Dispatch[]
+  settled: { workId: string; taskId: string; attempt: number }[]
+  timers: Timer[]
+}
+
+/** Keeps what is to be done, all in one transaction; safe to repeat. */
+export type Keep = (plan: Plan) => Promise<void>
+
+/**
+ * The stage process: turns each event into the next commands, tasks and timers. What is to be done is kept first, commands
+ * are sent after that, and the event is acknowledged when all of it is safe; a crash between repeats it under the same ids.
+ */
+export const createStageProcess =
+  ({
+    gather,
+    keep,
+    send,
+    wake,
+    agentChanged,
+  }: {
+    gather: Gather
+    keep: Keep
+    send: Send
+    wake: (plan: Plan) => void
+    agentChanged: (event: Recorded) => Promise<void>
+  }): Handler =>
+  async (message) => {
+    const recorded = fromBus(message.body)
+    const { event } = recorded
+    if (event.type === 'AgentCreated' || event.type === 'AgentUpdated') return agentChanged(recorded)
+    const happened: Process.Happened = { id: recorded.id, at: recorded.at, event }
+    const plan = planOf(Process.react(happened, await gather(event)), recorded)
+    if (isEmpty(plan)) return
+    await keep(plan)
+    await Promise.all(plan.sends.map(send))
+    wake(plan)
+    message.log.debug(
+      {
+        event: event.type,
+        stream: recorded.stream,
+        revision: recorded.revision,
+        commands: plan.sends.map(({ type }) => type),
+      },
+      'reacted',
+    )
+  }
+
+/** Steps as rows and messages, each with ids that follow from the event. */
+export const planOf = (
+  steps: readonly Process.Step[],
+  { id, correlationId }: Pick<Recorded, 'id' | 'correlationId'>,
+): Plan => {
+  const plan: Plan = { sends: [], admissions: [], rooms: [], dispatches: [], settled: [], timers: [] }
+  const timed = (commandId: string, { type, data }: Process.Command): TimedCommand => ({
+    id: commandId,
+    type,
+    data: data as unknown as JsonObject,
+    correlationId,
+    causationId: id,
+  })
+  for (const step of steps)
+    switch (step.do) {
+      case 'send':
+        plan.sends.push(timed(step.id, step.command))
+        break
+      case 'admit': {
+        const { work_id, client_id, kind } = step.creation
+        const command = timed(derivedId('create', work_id), { type: 'unit_of_work.create', data: step.creation })
+        plan.admissions.push({ workId: work_id, clientId: client_id, kind, command })
+        break
+      }
+      case 'make_room':
+        plan.rooms.push({ workId: step.work_id, clientId: step.client_id, ended: step.ended })
+        break
+      case 'dispatch': {
+        const {
+          work_id,
+          task_id,
+          attempt,
+          client_id,
+          stage,
+          intent,
+          target_agent,
+          failed_agent,
+          token,
+          timeout_ms,
+          input,
+        } = step.task
+        plan.dispatches.push({
+          workId: work_id,
+          taskId: task_id,
+          attempt,
+          clientId: client_id,
+          stage,
+          intent,
+          targetAgent: target_agent,
+          failedAgent: failed_agent,
+          token,
+          timeoutMs: timeout_ms,
+          input,
+          correlationId,
+        })
+        break
+      }
+      case 'settle':
+        plan.settled.push({ workId: step.work_id, taskId: step.task_id, attempt: step.attempt })
+        break
+      case 'set_timer':
+        plan.timers.push({
+          timerId: step.id,
+          kind: step.kind,
+          dueAt: step.due_at,
+          workId: step.work_id,
+          command: timed(derivedId('timer', id, step.id), step.command),
+        })
+        break
+    }
+  return plan
+}
+
+const isEmpty = (plan: Plan): boolean => Object.values(plan).every(({ length }) => length === 0)
