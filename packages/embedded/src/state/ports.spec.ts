@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ const setup = () => {
   const folder = mkdtempSync(join(tmpdir(), 'journey-ports-spec-'))
   const claims = join(folder, 'claims')
   return {
+    claims,
     portsOf: (clone: string) => createPorts(join(folder, clone), claims),
     remove: (clone = '') => rmSync(join(folder, clone), { recursive: true }),
   }
@@ -61,12 +62,14 @@ describe('the ports of a state folder', () => {
     remove()
   })
 
-  it('are free for others again when the folder is gone and its process too', async () => {
-    const { portsOf, remove } = setup()
+  it('stay with the folder when its process is gone, and are free again when the folder is gone too', async () => {
+    const { claims, portsOf, remove } = setup()
     const port = await portsOf('a').of('amqp')
-    remove('a')
-    // This process still lives, so its claim holds, as for a port that was only taken for a while.
+    const claim = join(claims, String(port))
+    writeFileSync(claim, readFileSync(claim, 'utf8').replace(/"begun":"[^"]*"/, '"begun":"another life"'))
     expect(await portsOf('b').take(port)).to.equal(false)
+    remove('a')
+    expect(await portsOf('b').take(port)).to.equal(true)
     remove()
   })
 })
