@@ -26,8 +26,8 @@ import type { Registry } from 'prom-client'
 import { completed, failed, type Answer } from './answer.js'
 import { metersIn } from './meters.js'
 import { createOnce, type Once } from './once.js'
-import { createPresence, type Registration } from './presence.js'
-import { createSend } from './sending.js'
+import { createPresence } from './presence.js'
+import { createSend, type Registration } from './sending.js'
 import { deliveryKeyOf, readTask, type Task } from './task.js'
 import { TaskFailure } from './task-failure.js'
 import { aborted, sleep } from './waiting.js'
@@ -202,9 +202,10 @@ export const createAgent = (options: AgentOptions): Part => {
     createConsumer({ connection, queue, prefetch, handler, log, drainMs }),
   )
   let forget = (): void => undefined
+  let heartbeat: NodeJS.Timeout | undefined
 
   const stop = async (): Promise<void> => {
-    presence.stop()
+    clearInterval(heartbeat)
     forget()
     await Promise.all(consumers.map((consumer) => consumer.stop()))
     stopping.abort()
@@ -223,7 +224,9 @@ export const createAgent = (options: AgentOptions): Part => {
       forget = connection.onDown(() => presence.lost())
       await replies.start()
       await Promise.all(consumers.map((consumer) => consumer.start()))
-      if (!stopped) presence.start()
+      if (stopped) return
+      presence.beat()
+      heartbeat = setInterval(presence.beat, heartbeatMs)
     },
     stop: () => (stopped ??= stop()),
   }

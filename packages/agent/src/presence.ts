@@ -1,12 +1,8 @@
-import type { CommandAnswer, CommandData } from '@journey/contracts'
+import type { CommandAnswer } from '@journey/contracts'
 import { codeOf, type Log } from '@journey/runtime'
 import { randomUUID } from 'node:crypto'
 import { v5 } from 'uuid'
-import type { Send } from './sending.js'
-
-/** What an agent says of itself. */
-export type Registration = Pick<CommandData<'agent.register'>, 'agent_id' | 'name' | 'intents'> &
-  Partial<Pick<CommandData<'agent.register'>, 'type' | 'version'>>
+import type { Registration, Send } from './sending.js'
 
 export type PresenceOptions = {
   registration: Registration
@@ -20,13 +16,13 @@ export type PresenceOptions = {
 }
 
 /**
- * Makes an agent known and keeps it so: registers, then sends a heartbeat per interval; registers again when a heartbeat is
- * refused with `agent/unknown`. A command whose outcome is open is not followed by another for three intervals, so that no
- * pile grows while nobody decides commands.
+ * Makes an agent known and keeps it so: registers, then sends heartbeats; registers again when a heartbeat is refused with
+ * `agent/unknown`. A command whose outcome is open is not followed by another for three intervals, so that no pile grows while
+ * nobody decides commands.
  */
 export interface Presence {
-  start(): void
-  stop(): void
+  /** Sends what is due; to be called every interval. Never throws. */
+  beat(): void
   /** Tells the outcome of a command; false when it is none of these. */
   hear(answer: CommandAnswer): boolean
   /** The connection is gone, and with it the outcomes on their way. */
@@ -43,7 +39,6 @@ export const createPresence = (options: PresenceOptions): Presence => {
   // A registration of an earlier life may have been overridden since, so that its id would change nothing any more.
   let life: string = randomUUID()
   let open: { id: string; since: number } | undefined
-  let timer: NodeJS.Timeout | undefined
 
   const beat = async (): Promise<void> => {
     if (open && now() - open.since < patience * intervalMs) return
@@ -54,11 +49,7 @@ export const createPresence = (options: PresenceOptions): Presence => {
       if (registered) {
         const data = { agent_id: registration.agent_id, active_tasks: activeTasks() }
         await send({ id, type: 'agent.heartbeat', data, replyTo: address, priority })
-      } else {
-        // What is left out gets its default from whoever reads the command.
-        const data = registration as CommandData<'agent.register'>
-        await send({ id, type: 'agent.register', data, replyTo: address, priority })
-      }
+      } else await send({ id, type: 'agent.register', data: registration, replyTo: address, priority })
       if (address === undefined && open === mine) open = undefined // nobody will tell its outcome
     } catch (error) {
       if (open === mine) open = undefined
@@ -81,19 +72,12 @@ export const createPresence = (options: PresenceOptions): Presence => {
       log.error({ code: answer.error?.code, reason: answer.error?.message }, 'the registration was not accepted')
       return true
     }
-    if (timer) void beat()
+    void beat()
     return true
   }
 
   return {
-    start: () => {
-      timer ??= setInterval(() => void beat(), intervalMs)
-      void beat()
-    },
-    stop: () => {
-      clearInterval(timer)
-      timer = undefined
-    },
+    beat: () => void beat(),
     hear,
     lost: () => (open = undefined),
   }

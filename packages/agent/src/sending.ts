@@ -1,19 +1,26 @@
-import { exchanges, type CommandData, type CommandType } from '@journey/contracts'
+import { exchanges, type CommandData } from '@journey/contracts'
 import type { Publisher } from '@journey/messaging'
 
-/** A command of an agent. `replyTo` names the queue that shall hear of its outcome. */
-export type Outgoing<Type extends CommandType = CommandType> = {
+/** What an agent says. `replyTo` names the queue that shall hear of its outcome. */
+export type Outgoing = {
   id: string
-  type: Type
-  data: CommandData<Type>
   correlationId?: string | undefined
   causationId?: string | undefined
   replyTo?: string | undefined
   priority?: number
-}
+} & (
+  | { type: 'agent.register'; data: Registration }
+  | { type: 'agent.heartbeat'; data: CommandData<'agent.heartbeat'> }
+  | { type: 'task.complete'; data: CommandData<'task.complete'> }
+  | { type: 'task.fail'; data: CommandData<'task.fail'> }
+)
+
+/** What is left out of a registration gets its default from whoever reads the command. */
+export type Registration = Pick<CommandData<'agent.register'>, 'agent_id' | 'name' | 'intents'> &
+  Partial<Pick<CommandData<'agent.register'>, 'type' | 'version'>>
 
 /** Resolves once the broker has the command safe. @throws as `Publisher.publish` */
-export type Send = <Type extends CommandType>(command: Outgoing<Type>) => Promise<void>
+export type Send = (command: Outgoing) => Promise<void>
 
 /** Publishes commands in the name of one agent. */
 export const createSend =
