@@ -1,1 +1,1 @@
-export { createSink, type Received, type Sink } from './sink.js'
+export { createSink, type Answer, type Received, type Sink } from './sink.js'

@@ -1,0 +1,177 @@
+import 'reflect-metadata'
+import { Container } from 'inversify'
+import type { Registry } from 'prom-client'
+import { loadConfiguration, notifierQueue, ownedBy, topologyFor, type Configuration } from '@journey/contracts'
+import { createWebhookClient, type WebhookClient } from '@journey/integrations'
+import {
+  correlate,
+  createBreaker,
+  createBusMeters,
+  createConnection,
+  createConsumer,
+  createPublisher,
+  observe,
+  pipeline,
+  settle,
+  type BusMeters,
+  type Connection,
+} from '@journey/messaging'
+import { attemptNextDelivery, createDatabase, storeDelivery, type Database } from '@journey/read-model'
+import {
+  asPart,
+  createLog,
+  createRegistry,
+  healthServer,
+  inOrder,
+  type Environment,
+  type Log,
+  type Part,
+} from '@journey/runtime'
+import { crmChannel, type Channel } from './channel.js'
+import { createCourier } from './courier.js'
+import { createDeliver } from './delivery.js'
+import { createDeliveryMeters, type DeliveryMeters } from './meters.js'
+import { createNotifier } from './notifier.js'
+import type { Settings } from './settings.js'
+
+const service = 'notifier'
+
+const tokens = {
+  log: Symbol.for('log'),
+  registry: Symbol.for('registry'),
+  busMeters: Symbol.for('bus meters'),
+  meters: Symbol.for('delivery meters'),
+  configuration: Symbol.for('configuration'),
+  database: Symbol.for('database'),
+  connection: Symbol.for('connection'),
+  crm: Symbol.for('crm channel'),
+  crmClient: Symbol.for('crm webhook client'),
+  service: Symbol.for('service'),
+}
+
+type Courier = ReturnType<typeof createCourier>
+
+/** Builds the service from its settings; the one place that knows what is made of what. */
+export const build = (settings: Readonly<Settings>, env: Environment): { service: Part; log: Log } => {
+  const container = new Container({ defaultScope: 'Singleton' })
+
+  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
+  container.bind<BusMeters>(tokens.busMeters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
+  container.bind<DeliveryMeters>(tokens.meters).toDynamicValue((context) => {
+    const crm = context.get<WebhookClient | undefined>(tokens.crmClient)
+    return createDeliveryMeters(context.get(tokens.registry), crm ? { crm: () => crm.circuit } : {})
+  })
+  container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
+  container.bind<Database>(tokens.database).toDynamicValue((context) =>
+    createDatabase({
+      url: settings.databaseUrl,
+      name: service,
+      poolSize: settings.crmWebhookConcurrency + 4, // each delivery under way holds one
+      log: context.get(tokens.log),
+    }),
+  )
+  container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
+    createConnection({
+      url: settings.amqpUrl,
+      name: service,
+      log: context.get(tokens.log),
+      topology: ({ version }) => ownedBy(service, topologyFor({ version, clustered: settings.amqpClustered })),
+    }),
+  )
+  container
+    .bind<Channel>(tokens.crm)
+    .toDynamicValue(() => crmChannel({ url: settings.crmWebhookUrl, isEnabled: settings.isCrmWebhookEnabled }))
+  container.bind<WebhookClient | undefined>(tokens.crmClient).toDynamicValue((context) => {
+    if (!settings.isCrmWebhookEnabled) return undefined
+    const { circuit_breaker } = context.get<Configuration>(tokens.configuration).orchestrator
+    return createWebhookClient({
+      url: settings.crmWebhookUrl,
+      secret: settings.crmWebhookSecret,
+      timeoutMs: settings.crmWebhookTimeoutMs,
+      log: context.get(tokens.log),
+      ...(circuit_breaker.enabled && {
+        breaker: {
+          failures: circuit_breaker.failure_threshold,
+          openMs: circuit_breaker.timeout_seconds * 1000,
+          probes: circuit_breaker.half_open_max_requests,
+        },
+      }),
+    })
+  })
+
+  container.bind<Part>(tokens.service).toDynamicValue((context) => {
+    const log = context.get<Log>(tokens.log)
+    const registry = context.get<Registry>(tokens.registry)
+    const busMeters = context.get<BusMeters>(tokens.busMeters)
+    const meters = context.get<DeliveryMeters>(tokens.meters)
+    const { orchestrator } = context.get<Configuration>(tokens.configuration)
+    const database = context.get<Database>(tokens.database)
+    const connection = context.get<Connection>(tokens.connection)
+    const crm = context.get<Channel>(tokens.crm)
+    const client = context.get<WebhookClient | undefined>(tokens.crmClient)
+    const { db } = database
+
+    const courierOf = (channel: Channel, client: WebhookClient): Courier => {
+      const deliver = createDeliver({
+        channel: channel.name,
+        send: (webhook) => client.send(webhook),
+        schedule: { attempts: settings.crmWebhookAttempts, firstPauseMs: settings.crmWebhookRetryDelayMs },
+        meters,
+        log,
+        now: () => new Date(),
+      })
+      return createCourier({
+        concurrency: settings.crmWebhookConcurrency,
+        log,
+        attemptNext: (claimed) =>
+          attemptNextDelivery(db, channel.name, channel.target, (delivery) => {
+            claimed()
+            return deliver(delivery)
+          }),
+      })
+    }
+    const courier = client && courierOf(crm, client)
+    const consumer = createConsumer({
+      connection,
+      queue: notifierQueue,
+      prefetch: settings.prefetch,
+      log,
+      handler: pipeline(
+        observe(busMeters),
+        correlate(log),
+        settle({
+          publisher: createPublisher({ connection, meters: busMeters }),
+          breaker: createBreaker({ name: notifierQueue, probe: () => database.check(), log }),
+          service,
+        }),
+        createNotifier({
+          channels: [crm],
+          store: (delivery) => storeDelivery(db, delivery),
+          stored: () => courier?.ring(),
+          meters,
+        }),
+      ),
+    })
+    const health = healthServer({
+      host: settings.healthHost,
+      port: settings.healthPort,
+      registry,
+      info: { service, version: orchestrator.version },
+      checks: { database: () => database.check(), broker: () => connection.check() },
+    })
+    return inOrder(
+      service,
+      [
+        health,
+        asPart('database', database),
+        ...(client && courier ? [asPart('crm webhook client', client), courier] : []),
+        connection,
+        consumer,
+      ],
+      log,
+    )
+  })
+
+  return { service: container.get(tokens.service), log: container.get(tokens.log) }
+}

@@ -1,0 +1,316 @@
+import { spawn } from 'node:child_process'
+import { createHmac, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { deadLetterQueueOf, exchanges, notifierQueue } from '@journey/contracts'
+import { testDatabase, testVhost } from '@journey/embedded/testing'
+import { createSink, type Answer, type Received, type Sink } from '@journey/integrations/testing'
+import { eventually, openTestBroker, type TestBroker } from '@journey/messaging/testing'
+import { migrate } from '@journey/migrations'
+import { createDatabase, storeDelivery, type Database, type DeliveryRow } from '@journey/read-model'
+import { readSettings, silentLog, type Environment } from '@journey/runtime'
+import { expect } from 'chai'
+import { build } from './container.js'
+import { Settings } from './settings.js'
+
+const secret = 'a key for specs'
+const configDir = fileURLToPath(new URL('../../../infra/config', import.meta.url))
+const main = fileURLToPath(new URL('main.js', import.meta.url))
+
+type House = {
+  env: Environment
+  broker: TestBroker
+  database: Database
+  /** Starts the service in this process. */
+  start: (more?: Environment) => Promise<{ stop(): Promise<void> }>
+  publish: (event: BusEvent) => Promise<void>
+  rows: () => Promise<DeliveryRow[]>
+  /** The one row there is, once it is in this state. */
+  rowIn: (state: DeliveryRow['state']) => Promise<DeliveryRow>
+}
+type BusEvent = ReturnType<typeof promoted>
+
+const withHouse = async (use: (house: House) => Promise<void>) => {
+  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
+  await migrate(own.url)
+  const broker = await openTestBroker(vhost.url)
+  const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })
+  const running: { stop(): Promise<void> }[] = []
+  const env: Environment = {
+    DATABASE_URL: own.url,
+    RABBITMQ_URL: vhost.url,
+    JOURNEY_CONFIG_DIR: configDir,
+    LOG_LEVEL: 'silent',
+    CRM_WEBHOOK_RETRY_DELAY_MS: '10',
+  }
+  const rows = () => database.db.selectFrom('deliveries').selectAll().orderBy('created_at').execute()
+  try {
+    await use({
+      env,
+      broker,
+      database,
+      start: async (more = {}) => {
+        const whole = { ...env, ...more }
+        const { service } = build(readSettings(Settings, whole), whole)
+        running.push(service)
+        await service.start()
+        return service
+      },
+      publish: (event) => broker.publish(exchanges.events.name, event.event_type, event, { messageId: event.event_id }),
+      rows,
+      rowIn: (state) =>
+        eventually(`a row that is ${state}`, async () => (await rows()).find((row) => row.state === state)),
+    })
+  } finally {
+    await Promise.all(running.map((service) => service.stop()))
+    await broker.close()
+    await database.stop()
+    await Promise.all([own.drop(), vhost.drop()])
+  }
+}
+
+const withSink = async (
+  answer: Answer | undefined,
+  use: (house: House, sink: Sink, crm: Environment) => Promise<void>,
+) =>
+  withHouse(async (house) => {
+    const sink = await createSink(answer)
+    try {
+      await use(house, sink, { CRM_WEBHOOK_URL: sink.url, CRM_WEBHOOK_SECRET: secret })
+    } finally {
+      await sink.stop()
+    }
+  })
+
+const promoted = (client_id = 'client-123') => ({
+  event_id: randomUUID() as string,
+  event_type: 'journey.stage_promoted',
+  event_version: '1.0',
+  timestamp: '2026-01-27T10:30:00.000Z',
+  source: 'command-handler',
+  data: {
+    client_id,
+    episode: 1,
+    from_stage: 'sandbox',
+    to_stage: 'pilot',
+    visit: 1,
+    reason: 'exit criteria passed',
+    initiated_by: 'system',
+    exit_criteria_results: { search_quality: true },
+    exit_criteria_details: [],
+  },
+  metadata: {
+    correlation_id: randomUUID(),
+    causation_id: randomUUID(),
+    actor: { type: 'system', id: 'saga-processor' },
+    stream: `journey-${client_id}`,
+    revision: 7,
+    position: '18446',
+    schema_version: '1.0',
+  },
+})
+
+const answering =
+  (status: number, headers: Record<string, string> = {}): Answer =>
+  (response) =>
+    response.writeHead(status, headers).end()
+
+const idsOf = (received: readonly Received[]): unknown[] => received.map(({ headers }) => headers['x-delivery-id'])
+
+describe('an event for the CRM', () => {
+  it('arrives there signed, and is recorded as delivered', () =>
+    withSink(undefined, async ({ start, publish, rowIn }, sink, crm) => {
+      await start(crm)
+      const event = promoted()
+      await publish(event)
+      const row = await rowIn('delivered')
+      const [{ headers, body }] = sink.received as [Received]
+      expect(headers['x-webhook-signature']).to.equal(
+        `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+      )
+      expect(headers).to.include({ 'x-delivery-id': row.delivery_id, 'x-event-id': event.event_id })
+      expect(body.toString()).to.equal(
+        '{"event_type":"journey.stage_transition","client_id":"client-123","from_stage":"sandbox","to_stage":"pilot",' +
+          '"timestamp":"2026-01-27T10:30:00.000Z","metadata":{"episode":1,"reason":"exit criteria passed","exit_criteria_passed":true}}',
+      )
+      expect(row).to.include({ channel: 'crm', attempts: 1, last_status: 204, target: sink.url.split('?')[0] })
+      expect(row.tries.map(({ outcome, status }) => ({ outcome, status }))).to.deep.equal([
+        { outcome: 'delivered', status: 204 },
+      ])
+    }))
+
+  it('is told once, however often it comes', () =>
+    withSink(undefined, async ({ start, publish }, sink, crm) => {
+      await start({ ...crm, RABBITMQ_PREFETCH: '1' }) // in order, so that the last one told means the others are done
+      const event = promoted()
+      for (const each of [event, event, event, promoted('last')]) await publish(each)
+      await eventually('the last one told', () => sink.received.some(({ body }) => body.includes('"last"')))
+      expect(sink.received.map(({ headers }) => headers['x-event-id'])).to.have.length(2)
+    }))
+
+  it('is told once by two notifiers', () =>
+    withSink(undefined, async ({ start, publish, rows }, sink, crm) => {
+      await Promise.all([start(crm), start(crm)])
+      const events = Array.from({ length: 30 }, (_, n) => promoted(`client-${n}`))
+      for (const event of events) await publish(event)
+      await eventually(
+        'all delivered',
+        async () => (await rows()).filter((row) => row.state === 'delivered').length === 30,
+      )
+      expect(idsOf(sink.received)).to.have.length(30)
+      expect(new Set(idsOf(sink.received))).to.have.property('size', 30)
+    }))
+})
+
+describe('an event that the CRM does not hear of', () => {
+  it('leaves no row', () =>
+    withSink(undefined, async ({ start, publish, rows }, sink, crm) => {
+      await start({ ...crm, RABBITMQ_PREFETCH: '1' })
+      await publish({ ...promoted('quiet'), event_type: 'journey.cancelled' })
+      await publish(promoted('loud'))
+      await sink.whenReceived(1)
+      expect((await rows()).map(({ client_id }) => client_id)).to.deep.equal(['loud'])
+    }))
+})
+
+describe('a CRM that fails', () => {
+  it('is asked three times under one id, and the row says how each ended', () =>
+    withSink(answering(503), async ({ start, publish, rowIn }, sink, crm) => {
+      await start(crm)
+      await publish(promoted())
+      const row = await rowIn('failed')
+      expect(idsOf(sink.received)).to.deep.equal(Array(3).fill(row.delivery_id))
+      expect(new Set(sink.received.map(({ body }) => body.toString()))).to.have.property('size', 1)
+      expect(row).to.include({
+        attempts: 3,
+        last_status: 503,
+        last_error: 'answered 503',
+        next_at: null,
+        delivered_at: null,
+      })
+      expect(row.tries.map(({ code }) => code)).to.deep.equal(Array(3).fill('webhook/server_error'))
+    }))
+
+  it('twice, has it delivered at the third attempt', () =>
+    withSink(
+      (response, n) => response.writeHead(n < 3 ? 500 : 200).end(),
+      async ({ start, publish, rowIn }, _, crm) => {
+        await start(crm)
+        await publish(promoted())
+        const { tries } = await rowIn('delivered')
+        expect(tries.map(({ status }) => status)).to.deep.equal([500, 500, 200])
+      },
+    ))
+
+  it('is left alone for as long as it asks', () =>
+    withSink(
+      (response, n) => (n === 1 ? response.writeHead(429, { 'retry-after': '1' }) : response.writeHead(200)).end(),
+      async ({ start, publish, rowIn }, sink, crm) => {
+        await start(crm)
+        await publish(promoted())
+        await rowIn('delivered')
+        const [first, second] = sink.received as [Received, Received]
+        expect(second.at - first.at).to.be.at.least(1_000)
+      },
+    ))
+
+  it('is not asked a sixth time in a row, and no attempt is used up by that', () =>
+    withSink(answering(500), async ({ start, publish, rows }, sink, crm) => {
+      await start({ ...crm, CRM_WEBHOOK_CONCURRENCY: '1' })
+      await publish(promoted('first'))
+      await publish(promoted('second'))
+      await publish(promoted('third'))
+      await sink.whenReceived(5)
+      const attempts = async () => (await rows()).reduce((sum, row) => sum + row.attempts, 0)
+      await eventually('five attempts recorded', async () => (await attempts()) === 5)
+      await publish(promoted('fourth'))
+      const fourth = await eventually('the fourth stored', async () =>
+        (await rows()).find(({ client_id }) => client_id === 'fourth'),
+      )
+      expect(fourth).to.include({ state: 'pending', attempts: 0 })
+      expect(sink.received).to.have.length(5)
+    }))
+})
+
+describe('a CRM webhook that is switched off', () => {
+  it('has its deliveries recorded as disabled and never sent', () =>
+    withSink(undefined, async ({ start, publish, rowIn }, sink, crm) => {
+      await start({ ...crm, CRM_WEBHOOK_ENABLED: 'false' })
+      await publish(promoted())
+      expect(await rowIn('disabled')).to.include({ attempts: 0, next_at: null })
+      expect(sink.received).to.have.length(0)
+    }))
+})
+
+describe('a notifier that died', () => {
+  it('after storing has it sent once by the next', () =>
+    withSink(undefined, async ({ start, publish, database, rows, rowIn }, sink, crm) => {
+      const stored = {
+        deliveryId: randomUUID(),
+        eventId: randomUUID(),
+        channel: 'crm',
+        target: '',
+        eventType: 'journey.completed',
+        clientId: 'client-1',
+        payload: { timestamp: '2026-01-27T10:30:00.000Z' },
+        state: 'pending' as const,
+      }
+      await storeDelivery(database.db, stored)
+      await start(crm)
+      await rowIn('delivered')
+      await publish(promoted())
+      await eventually(
+        'both delivered',
+        async () => (await rows()).filter((row) => row.state === 'delivered').length === 2,
+      )
+      expect(idsOf(sink.received).filter((id) => id === stored.deliveryId)).to.have.length(1)
+    }))
+
+  it('while sending has it sent again under the same id, with no attempt used up', () => {
+    let isHanging = true
+    return withSink(
+      (response) => {
+        if (!isHanging) response.writeHead(200).end()
+      },
+      async ({ env, start, publish, rowIn }, sink, crm) => {
+        await (await start(crm)).stop() // declares the queue
+        const child = spawn(process.execPath, [main], {
+          env: { ...env, ...crm },
+          stdio: ['ignore', 'ignore', 'inherit'],
+        })
+        const gone = once(child, 'exit')
+        try {
+          await publish(promoted())
+          await sink.whenReceived(1)
+        } finally {
+          child.kill('SIGKILL')
+          await gone
+        }
+        isHanging = false
+        await start(crm)
+        const row = await rowIn('delivered')
+        expect(idsOf(sink.received)).to.deep.equal([row.delivery_id, row.delivery_id])
+        expect(row.attempts).to.equal(1)
+      },
+    )
+  })
+})
+
+describe('a message that is no event of ours', () => {
+  it('becomes a dead letter with the reason, and the next event is told', () =>
+    withSink(undefined, async ({ start, publish, broker }, sink, crm) => {
+      await start(crm)
+      await broker.publish(exchanges.events.name, 'journey.stage_promoted', Buffer.from('rubbish'))
+      const { client_id: _, ...data } = promoted().data
+      await publish({ ...promoted(), data: data as BusEvent['data'] })
+      await publish({ ...promoted(), event_id: 'not-a-uuid' })
+      await publish(promoted())
+      await sink.whenReceived(1)
+      const dead = deadLetterQueueOf(notifierQueue)
+      await eventually('three dead letters', async () => (await broker.depth(dead)) === 3)
+      const letters = [await broker.take(dead), await broker.take(dead), await broker.take(dead)]
+      expect(letters.map((letter) => letter?.properties.headers['x-dead-reason'])).to.deep.equal(
+        Array(3).fill('malformed'),
+      )
+    }))
+})

@@ -1,0 +1,47 @@
+import { fromBus } from '@journey/contracts'
+import { derivedId } from '@journey/domain'
+import type { Handler } from '@journey/messaging'
+import type { NewDelivery } from '@journey/read-model'
+import { malformed } from '@journey/runtime'
+import type { Channel } from './channel.js'
+import type { DeliveryMeters } from './meters.js'
+
+export type NotifierOptions = {
+  channels: readonly Channel[]
+  /** Stores an intent; false if it was stored before. */
+  store: (delivery: NewDelivery) => Promise<boolean>
+  /** Told that something new is due. */
+  stored: (channel: Channel) => void
+  meters: DeliveryMeters
+}
+
+/**
+ * Turns an event into stored intents, one for each channel that hears of it; the event is acknowledged once they are stored,
+ * and what is stored is sent however often we crash. An event that comes again stores nothing again.
+ *
+ * @throws malformed `event/…`, `json/…`
+ */
+export const createNotifier =
+  ({ channels, store, stored, meters }: NotifierOptions): Handler =>
+  async (message) => {
+    const event = fromBus(message.body)
+    if (!uuid.test(event.id))
+      throw malformed('event/invalid', `The id of a ${event.event.type} is not a UUID: ${event.id.slice(0, 100)}`)
+    for (const channel of channels) {
+      const notification = channel.tell(event)
+      if (!notification) continue
+      const isNew = await store({
+        deliveryId: derivedId('delivery', event.id, channel.name),
+        eventId: event.id,
+        channel: channel.name,
+        target: channel.target,
+        state: channel.isEnabled ? 'pending' : 'disabled',
+        ...notification,
+      })
+      if (!isNew) continue
+      if (channel.isEnabled) stored(channel)
+      else meters.deliveries.inc({ channel: channel.name, outcome: 'disabled' })
+    }
+  }
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
