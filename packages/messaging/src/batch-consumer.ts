@@ -5,7 +5,7 @@ import type { Connection } from './connection.js'
 import { toMessage, type Message } from './message.js'
 import type { BusMeters } from './meters.js'
 import { subscribe, type Session } from './subscription.js'
-import { aborted, growingDelay, sleep, within } from './waiting.js'
+import { growingDelay, orAborted, sleep, within } from './waiting.js'
 
 export type BatchConsumerOptions = {
   connection: Connection
@@ -77,8 +77,11 @@ export const createBatchConsumer = (options: BatchConsumerOptions): Part => {
         if (familyOf(error) === 'unavailable') log.warn(fields, 'the batch waits')
         else log.error(fields, 'the batch failed; it is tried again')
         await sleep(growingDelay(failures, firstDelayMs, mostDelayMs), signal)
-        if (until && familyOf(error) === 'unavailable' && !signal.aborted)
-          await Promise.race([until().catch(() => undefined), aborted(signal)])
+        if (until && familyOf(error) === 'unavailable')
+          await orAborted(
+            until().catch(() => undefined),
+            signal,
+          )
       }
     }
   }

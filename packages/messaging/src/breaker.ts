@@ -1,6 +1,6 @@
 import { codeOf, familyOf, type Log } from '@journey/runtime'
 import { setTimeout as delay } from 'node:timers/promises'
-import { aborted, deferred, growingDelay, type Deferred } from './waiting.js'
+import { deferred, growingDelay, orAborted, type Deferred } from './waiting.js'
 
 export type BreakerOptions = {
   /** Names what is paused, for the log. */
@@ -79,7 +79,7 @@ export const createBreaker = (options: BreakerOptions): Breaker => {
     run: async (work, signal) => {
       for (;;) {
         while (pause) {
-          await Promise.race([pause.promise, aborted(signal)])
+          await orAborted(pause.promise, signal)
           signal.throwIfAborted()
         }
         const begun = epoch

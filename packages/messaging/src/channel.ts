@@ -1,6 +1,7 @@
 import type { Fault } from '@journey/runtime'
 import type { Channel } from 'amqplib'
 import { brokerFault } from './faults.js'
+import { within } from './waiting.js'
 
 /**
  * A channel with its end watched. Acknowledgements and publishes are only good on the channel they belong to: check
@@ -14,6 +15,9 @@ export type Open<C extends Channel> = {
   /** Ends it; whatever was unacknowledged returns to its queue. Safe to repeat and on a channel that is gone. */
   close(): Promise<void>
 }
+
+/** A broker that does not answer is left without an answer. */
+const farewellLimitMs = 2_000
 
 /** Watches a channel from the tick it was opened in. */
 export const watched = <C extends Channel>(channel: C): Open<C> => {
@@ -35,10 +39,11 @@ export const watched = <C extends Channel>(channel: C): Open<C> => {
     close: async () => {
       if (!isOpen) return
       isOpen = false
-      // Closing twice, or while the connection goes, throws or is never answered; the `close` event comes either way.
-      await Promise.resolve()
-        .then(() => Promise.race([channel.close(), closed]))
+      // Closing while the connection goes throws; while the broker is blocked it is not answered.
+      const farewell = Promise.resolve()
+        .then(() => channel.close())
         .catch(() => undefined)
+      await within(farewellLimitMs, Promise.race([farewell, closed]))
     },
   }
 }

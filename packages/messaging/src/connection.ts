@@ -78,6 +78,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
   const drains: (() => Promise<void>)[] = []
   const declared = new Map<string, Topology>()
   const stopping = new AbortController()
+  const isStopping = (): boolean => stopping.signal.aborted
   let model: ChannelModel | undefined
   let blocked: string | undefined
   let fault: Fault = unavailable('broker/away', `The broker has not been reached yet by ${name}.`)
@@ -134,7 +135,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
       await farewell(next)
       throw error
     }
-    if (stopping.signal.aborted) {
+    if (isStopping()) {
       await farewell(next)
       return ended.promise
     }
@@ -161,12 +162,12 @@ export const createConnection = (options: ConnectionOptions): Connection => {
   const run = async (): Promise<void> => {
     let failures = 0
     let everUp = false
-    for (let attempt = 0; !stopping.signal.aborted; attempt++) {
+    for (let attempt = 0; !isStopping(); attempt++) {
       try {
         fault = await live(urls[attempt % urls.length]!)
         failures = 1
         everUp = true
-        if (stopping.signal.aborted) break
+        if (isStopping()) break
         log.warn({ err: fault, code: fault.code }, 'the broker connection was lost')
         for (const listener of downListeners) listener(fault)
       } catch (error) {
@@ -178,12 +179,12 @@ export const createConnection = (options: ConnectionOptions): Connection => {
       }
       await sleep(growingDelay(failures, firstDelayMs, mostDelayMs), stopping.signal)
     }
-    up.reject(stopping.signal.aborted ? stoppedFault(name) : fault)
+    up.reject(isStopping() ? stoppedFault(name) : fault)
   }
 
   const use = (): ChannelModel => {
     if (model) return model
-    throw stopping.signal.aborted ? stoppedFault(name) : unavailable(fault.code, fault.message, fault)
+    throw isStopping() ? stoppedFault(name) : unavailable(fault.code, fault.message, fault)
   }
 
   return {

@@ -111,16 +111,15 @@ const untilHandled = async (
   { signal }: Session,
 ): Promise<'ack' | 'reject' | 'abandoned'> => {
   for (let failures = 0; ;) {
+    if (failures > 0 && signal.aborted) return 'abandoned'
     try {
       await handler(message)
       return 'ack'
     } catch (error) {
       if (error instanceof RejectDelivery) return 'reject'
-      if (signal.aborted) return 'abandoned'
       failures++
-      message.log.error({ err: error, failures }, 'the handler failed; it is called again')
+      if (!signal.aborted) message.log.error({ err: error, failures }, 'the handler failed; it is called again')
       await sleep(growingDelay(failures, 500, 30_000), signal)
-      if (signal.aborted) return 'abandoned'
     }
   }
 }

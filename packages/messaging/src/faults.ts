@@ -30,4 +30,4 @@ export const replyCodeOf = (error: unknown): number => {
 }
 
 /** Node's refused connections to a name with two addresses come with an empty message. */
-const textOf = (error: unknown): string => messageOf(error) || String((error as { code?: unknown }).code ?? 'unknown')
+const textOf = (error: unknown): string => messageOf(error) || String((error as { code?: string }).code)

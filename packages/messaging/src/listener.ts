@@ -62,6 +62,7 @@ export const createListener = ({
     stop: async () => {
       forget()
       await subscription.stop()
+      queue = undefined
     },
   }
 }

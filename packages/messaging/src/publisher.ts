@@ -43,7 +43,7 @@ type Entry = {
   readonly key: string
   readonly body: Buffer
   readonly options: Options.Publish & { messageId: string }
-  readonly settle: (failure?: unknown) => void
+  readonly settle: (failure?: Error) => void
   lane?: Lane
 }
 
@@ -104,7 +104,7 @@ export const createPublisher = (options: PublisherOptions): Publisher => {
     } catch (error) {
       for (const entry of waiting) {
         waiting.delete(entry)
-        entry.settle(error)
+        entry.settle(error as Error)
       }
     } finally {
       opening = undefined
@@ -152,9 +152,8 @@ export const createPublisher = (options: PublisherOptions): Publisher => {
   const expire = (entry: Entry): void => {
     if (waiting.delete(entry)) {
       const reason = connection.blocked ?? 'its window stayed full'
-      return entry.settle(
-        unavailable('broker/blocked', `The broker took no message within ${timeoutMs} ms: ${reason}.`),
-      )
+      entry.settle(unavailable('broker/blocked', `The broker took no message within ${timeoutMs} ms: ${reason}.`))
+      return
     }
     entry.settle(notConfirmed(entry, new Error(`no answer within ${timeoutMs} ms`)))
     if (entry.lane && connection.blocked === undefined) {
@@ -175,7 +174,7 @@ export const createPublisher = (options: PublisherOptions): Publisher => {
             outcome: failure === undefined ? 'confirmed' : outcomeOf(failure),
           })
           if (failure === undefined) resolve()
-          else reject(failure as Error)
+          else reject(failure)
         },
       }
       waiting.add(whole)

@@ -1,8 +1,9 @@
 import { codeOf, type Log } from '@journey/runtime'
 import type { Channel, ConsumeMessage } from 'amqplib'
+import { setMaxListeners } from 'node:events'
 import type { Open } from './channel.js'
 import type { Connection } from './connection.js'
-import { deferred, growingDelay, sleep } from './waiting.js'
+import { deferred, growingDelay, orAborted, sleep } from './waiting.js'
 
 /** A subscription's time on one channel. Deliveries are only good while it lasts. */
 export type Session = {
@@ -13,9 +14,9 @@ export type Session = {
 }
 
 export type Subscription = {
-  start(): Promise<void>
+  start: () => Promise<void>
   /** Ends the session by `finish`, which may still acknowledge, then closes its channel for good. */
-  stop(): Promise<void>
+  stop: () => Promise<void>
 }
 
 /**
@@ -35,7 +36,7 @@ export const subscribe = (options: {
 }): Subscription => {
   const { connection, prepare, prefetch, log, deliver, finish } = options
   const stopping = new AbortController()
-  const stopAsked = deferred()
+  const isStopping = (): boolean => stopping.signal.aborted
   let running: Promise<void> | undefined
   let session: Session | undefined
   let stopped: Promise<void> | undefined
@@ -47,6 +48,7 @@ export const subscribe = (options: {
     const open = await connection.channel()
     const ended = new AbortController()
     const signal = AbortSignal.any([ended.signal, stopping.signal])
+    setMaxListeners(0, signal) // every message that waits listens
     const cancelled = deferred()
     let current: Session | undefined
     try {
@@ -54,12 +56,15 @@ export const subscribe = (options: {
       const queue = await prepare(open.channel)
       // Deliveries that came in one read with the answer are handed over before the await below goes on.
       const { consumerTag } = await open.channel.consume(queue, (delivery) => {
-        if (delivery === null) return cancelled.resolve()
+        if (delivery === null) {
+          cancelled.resolve()
+          return
+        }
         current ??= { open, consumerTag: delivery.fields.consumerTag, signal }
         deliver(delivery, current)
       })
       session = current ??= { open, consumerTag, signal }
-      if (stopping.signal.aborted) return false
+      if (isStopping()) return false
       log.debug({ queue, prefetch }, 'consuming')
       consuming.resolve()
       const lost = await Promise.race([cancelled.promise.then(() => true), open.closed.then(() => false)])
@@ -76,13 +81,13 @@ export const subscribe = (options: {
     let mustDeclare = false
     for (let failures = 0; !stopping.signal.aborted;) {
       try {
-        await Promise.race([connection.whenUp(), stopAsked.promise])
-        if (stopping.signal.aborted) return
+        await orAborted(connection.whenUp(), stopping.signal)
+        if (isStopping()) return
         if (mustDeclare) await connection.declareAgain()
         mustDeclare = await consumeOnce()
         failures = 0
       } catch (error) {
-        if (stopping.signal.aborted || codeOf(error) === 'broker/stopped') return
+        if (isStopping() || codeOf(error) === 'broker/stopped') return
         mustDeclare = connection.isUp
         failures++
         log.warn({ err: error, code: codeOf(error), failures }, 'the queue cannot be consumed')
@@ -93,7 +98,6 @@ export const subscribe = (options: {
 
   const stop = async (): Promise<void> => {
     stopping.abort()
-    stopAsked.resolve()
     if (session) {
       const last = session
       await Promise.race([finish(last), last.open.closed])

@@ -5,12 +5,18 @@ export const sleep = async (ms: number, signal?: AbortSignal): Promise<void> => 
   await delay(ms, undefined, signal ? { signal } : {}).catch(() => undefined)
 }
 
-/** Resolves when the signal is aborted. */
-export const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+/** Resolves when the promise does or the signal is aborted, whichever is first; leaves no listener behind. */
+export const orAborted = async (promise: Promise<unknown>, signal: AbortSignal): Promise<void> => {
+  if (signal.aborted) return
+  const { promise: aborted, resolve } = deferred()
+  const listener = (): void => resolve()
+  signal.addEventListener('abort', listener)
+  try {
+    await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', listener)
+  }
+}
 
 /** A growing delay: doubles with each failure from `firstMs` up to `mostMs`, with a random half taken off, so that many do not come back at once. */
 export const growingDelay = (failures: number, firstMs: number, mostMs: number): number =>

@@ -6,9 +6,10 @@ export const eventually = async <T>(
   ask: () => T | Promise<T>,
   limitMs = 10_000,
 ): Promise<Exclude<T, undefined | null | false | 0 | ''>> => {
-  for (const end = Date.now() + limitMs; ; await delay(20)) {
+  for (const end = Date.now() + limitMs; ;) {
     const answer = await ask()
     if (answer) return answer as Exclude<T, undefined | null | false | 0 | ''>
     if (Date.now() > end) throw new Error(`Not within ${limitMs} ms: ${what}`)
+    await delay(20)
   }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** A TCP link to a server that specs can cut and block, as networks do. */
+/** A TCP link to a server that specs can cut and hold up, as networks do. */
 export type CuttableLink = {
   /** The server's address, by way of this link. */
   readonly url: string
@@ -10,6 +10,9 @@ export type CuttableLink = {
   /** Breaks every connection and refuses new ones until `mend`. */
   sever(): void
   mend(): void
+  /** Keeps connections but lets nothing through, until `flow`. */
+  stall(): void
+  flow(): void
   close(): Promise<void>
 }
 
@@ -46,6 +49,12 @@ export const createCuttableLink = async (serverUrl: string): Promise<CuttableLin
     sever: () => {
       severed = true
       cut()
+    },
+    stall: () => {
+      for (const socket of sockets) socket.pause()
+    },
+    flow: () => {
+      for (const socket of sockets) socket.resume()
     },
     mend: () => void (severed = false),
     close: async () => {
