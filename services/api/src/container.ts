@@ -1,0 +1,148 @@
+import 'reflect-metadata'
+import { exchanges, loadConfiguration, type Configuration } from '@journey/contracts'
+import { createEventStore, type EventStore } from '@journey/event-store'
+import { createBusMeters, createConnection, createPublisher, type Connection, type Publisher } from '@journey/messaging'
+import { createDatabase, type Database } from '@journey/read-model'
+import {
+  asPart,
+  codeOf,
+  createLog,
+  createRegistry,
+  healthServer,
+  inOrder,
+  type Environment,
+  type Log,
+  type Part,
+} from '@journey/runtime'
+import { Container } from 'inversify'
+import type { Registry } from 'prom-client'
+import { createDesk, type Desk } from './desk.js'
+import { createFreshness, type Freshness } from './journeys/freshness.js'
+import { createListener } from './listener.js'
+import { createServer } from './server.js'
+import { accessOf, type Access, type ApiSettings } from './settings.js'
+
+const service = 'api'
+
+/** How long a command may take to be safe on the bus before its sender hears that the bus is away. */
+const publishLimitMs = 2_000
+
+/** An agent is alive while it was heard of within so many of its heartbeats. */
+const missedHeartbeats = 3
+
+const tokens = {
+  access: Symbol.for('access'),
+  configuration: Symbol.for('configuration'),
+  log: Symbol.for('log'),
+  registry: Symbol.for('registry'),
+  database: Symbol.for('database'),
+  eventStore: Symbol.for('event store'),
+  connection: Symbol.for('connection'),
+  publisher: Symbol.for('publisher'),
+  desk: Symbol.for('desk'),
+  freshness: Symbol.for('freshness'),
+  service: Symbol.for('service'),
+}
+
+/**
+ * Builds the service from its settings; the one place that knows what is made of what.
+ *
+ * @throws malformed `settings/…`, `config/invalid`
+ */
+export const build = (settings: Readonly<ApiSettings>, env: Environment): { service: Part; log: Log } => {
+  const container = new Container({ defaultScope: 'Singleton' })
+
+  container.bind<Access>(tokens.access).toDynamicValue(() => accessOf(settings))
+  container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
+  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
+  container
+    .bind<Database>(tokens.database)
+    .toDynamicValue((context) =>
+      createDatabase({ url: settings.databaseUrl, name: service, log: context.get(tokens.log) }),
+    )
+  container
+    .bind<EventStore>(tokens.eventStore)
+    .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
+  container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
+    createConnection({
+      url: settings.amqpUrl,
+      name: service,
+      log: context.get(tokens.log),
+      topology: () => ({ exchanges: Object.values(exchanges), queues: [] }),
+    }),
+  )
+  container.bind<Publisher>(tokens.publisher).toDynamicValue((context) =>
+    createPublisher({
+      connection: context.get(tokens.connection),
+      meters: createBusMeters(context.get(tokens.registry)),
+      timeoutMs: publishLimitMs,
+    }),
+  )
+  container
+    .bind<Freshness>(tokens.freshness)
+    .toDynamicValue((context) => createFreshness(context.get<Database>(tokens.database).db))
+  container.bind<Desk>(tokens.desk).toDynamicValue((context) =>
+    createDesk({
+      db: context.get<Database>(tokens.database).db,
+      publisher: context.get(tokens.publisher),
+      log: context.get(tokens.log),
+    }),
+  )
+  container.bind<Part>(tokens.service).toDynamicValue((context) => {
+    const access = context.get<Access>(tokens.access)
+    const { orchestrator, heartbeat_ms } = context.get<Configuration>(tokens.configuration)
+    const { version } = orchestrator
+    const log = context.get<Log>(tokens.log)
+    const registry = context.get<Registry>(tokens.registry)
+    const database = context.get<Database>(tokens.database)
+    const eventStore = context.get<EventStore>(tokens.eventStore)
+    const connection = context.get<Connection>(tokens.connection)
+    const checks = {
+      database: () => database.check(),
+      broker: () => connection.check(),
+      event_store: () => eventStore.check(),
+    }
+    const server = () =>
+      createServer({
+        db: database.db,
+        desk: context.get(tokens.desk),
+        freshness: context.get(tokens.freshness),
+        checks,
+        registry,
+        log,
+        version,
+        token: access.token,
+        aliveWithinMs: missedHeartbeats * heartbeat_ms,
+      })
+    const { healthHost: host, healthPort: port } = settings
+    return inOrder(
+      service,
+      [
+        healthServer({ host, port, registry, checks, info: { service, version } }),
+        asPart('database', database),
+        asPart('event store', eventStore),
+        inTheBackground(connection),
+        createListener({ server, host: access.host, port: access.port, log }),
+      ],
+      log,
+    )
+  })
+
+  return { service: container.get(tokens.service), log: container.get(tokens.log) }
+}
+
+/**
+ * Reads are served while the broker is away, so nobody waits for it. A broker that refuses us needs an operator: that ends
+ * the process, as an unhandled rejection.
+ */
+const inTheBackground = (connection: Connection): Part => ({
+  name: connection.name,
+  start: () => {
+    void connection.start().catch((error: unknown) => {
+      if (codeOf(error) !== 'broker/stopped') throw error
+    })
+    return Promise.resolve()
+  },
+  stop: () => connection.stop(),
+})

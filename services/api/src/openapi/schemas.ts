@@ -1,0 +1,220 @@
+import { stages } from '@journey/domain'
+import { waitingKinds } from '../journeys/waiting.js'
+
+// What the answers look like. These schemas describe; a spec holds real answers against them.
+
+const text = { type: 'string' } as const
+const nullable = <S extends object>(schema: S) => ({ ...schema, nullable: true })
+const instant = { type: 'string', format: 'date-time', description: 'UTC, with milliseconds' } as const
+const integer = { type: 'integer' } as const
+const stage = { type: 'string', enum: [...stages] } as const
+const currentStage = { type: 'string', enum: [...stages, 'rollback', 'completed', 'cancelled'] } as const
+const object = { type: 'object', additionalProperties: true } as const
+const listOf = (items: object) => ({ type: 'array', items })
+
+const every = (properties: Record<string, object>) => ({
+  type: 'object',
+  required: Object.keys(properties),
+  properties,
+})
+const ref = (name: string) => ({ $ref: `${name}#` })
+
+const page = (item: string) => every({ items: listOf(ref(item)), next_cursor: nullable(text) })
+
+const actor = every({ type: text, id: text })
+const detail = every({ field: text, code: text, message: text })
+const verdict = { type: 'string', enum: ['pass', 'fail', 'pending', 'inconclusive', 'error'] } as const
+const commandStatus = { type: 'string', enum: ['pending', 'accepted', 'rejected', 'failed'] } as const
+
+const waiting = {
+  kind: { type: 'string', enum: [...waitingKinds] },
+  who: { type: 'string', description: 'Who must act' },
+  since: instant,
+  next_at: { ...nullable(instant), description: 'When something happens by itself' },
+  work_id: nullable(text),
+  task_id: nullable(text),
+}
+
+const check = every({
+  check_id: text,
+  name: text,
+  verdict,
+  passed: { type: 'boolean' },
+  comparisons: listOf({ ...object, description: 'A measured value against its threshold' }),
+  message: text,
+})
+
+const evaluation = every({
+  revision: { ...integer, description: "Of the evaluation in the journey's stream" },
+  episode: integer,
+  stage,
+  visit: integer,
+  n: integer,
+  work_id: text,
+  verdict,
+  evaluated_at: instant,
+  checks: listOf(check),
+})
+
+/** Every named schema of the document. */
+export const schemas: Record<string, object> = {
+  Problem: {
+    ...every({
+      type: text,
+      title: text,
+      status: integer,
+      detail: text,
+      code: { type: 'string', description: 'Stable; listed in docs/codes.md', example: 'journey/unknown' },
+      errors: listOf(detail),
+    }),
+    description: 'RFC 9457. A refusal of a command carries the command itself, too',
+  },
+  CommandAnswer: every({
+    command_id: text,
+    command_type: nullable(text),
+    status: commandStatus,
+    stream: nullable(text),
+    revision: nullable(integer),
+    events: listOf(text),
+    error: nullable(every({ code: text, message: text, details: listOf(detail) })),
+  }),
+  CommandReceipt: every({
+    command_id: text,
+    status: commandStatus,
+    links: { type: 'object', required: ['self'], additionalProperties: text },
+  }),
+  WaitingFor: every(waiting),
+  Journey: every({
+    client_id: text,
+    current_stage: currentStage,
+    previous_stage: nullable(currentStage),
+    started_at: instant,
+    stage_started_at: instant,
+    completed_stages: listOf(stage),
+    metadata: object,
+    created_at: instant,
+    updated_at: instant,
+    stage,
+    status: { type: 'string', enum: ['active', 'rolling_back', 'completed', 'cancelled'] },
+    episode: integer,
+    visit: integer,
+    gate: object,
+    held: nullable(object),
+    rollback: nullable(object),
+    profile: object,
+    ended_at: nullable(instant),
+    ended_by: nullable(text),
+    end_reason: nullable(text),
+    revision: integer,
+    waiting_for: listOf(ref('WaitingFor')),
+  }),
+  JourneyPage: page('Journey'),
+  Why: every({
+    client_id: text,
+    stage,
+    status: text,
+    waiting_for: listOf(
+      every({ ...waiting, says: text, to_do: { ...nullable(text), description: 'What somebody can do about it' } }),
+    ),
+    next: { type: 'string', description: 'What comes after that' },
+  }),
+  HistoryEvent: every({
+    event_id: text,
+    event_type: text,
+    event_version: text,
+    timestamp: instant,
+    stream: text,
+    revision: integer,
+    position: text,
+    episode: nullable(integer),
+    source: text,
+    actor,
+    reason: nullable(text),
+    results: nullable(object),
+    correlation_id: text,
+    causation_id: text,
+    data: object,
+  }),
+  History: every({
+    state: { ...nullable(object), description: 'The journey as it was at `as_of`; null without it' },
+    items: listOf(ref('HistoryEvent')),
+    next_cursor: nullable(text),
+    last_cursor: { ...nullable(text), description: 'Behind the last item shown: for what will have happened later' },
+  }),
+  Transition: every({
+    transition_id: text,
+    client_id: text,
+    from_stage: nullable(currentStage),
+    to_stage: currentStage,
+    transitioned_at: instant,
+    reason: nullable(text),
+    exit_criteria_results: nullable(object),
+    initiated_by: text,
+    episode: integer,
+    visit: integer,
+    revision: integer,
+  }),
+  TransitionPage: page('Transition'),
+  ExitCriteria: every({
+    client_id: text,
+    episode: integer,
+    stage,
+    visit: integer,
+    gate: object,
+    checks: { ...listOf(check), description: 'Of the latest evaluation in this visit' },
+    evaluations: { ...listOf(evaluation), description: 'The latest 20, the latest first' },
+  }),
+  UnitOfWork: every({
+    work_id: text,
+    client_id: text,
+    stage,
+    status: { type: 'string', enum: ['pending', 'in_progress', 'completed', 'failed', 'cancelled'] },
+    tasks: listOf(object),
+    results: nullable(object),
+    created_at: instant,
+    started_at: nullable(instant),
+    completed_at: nullable(instant),
+    kind: { type: 'string', enum: ['setup', 'gate', 'rollback'] },
+    episode: integer,
+    visit: integer,
+    n: integer,
+    template_id: text,
+    name: text,
+    inputs: object,
+    parameters: object,
+    criteria: nullable(listOf(object)),
+    reason: nullable(text),
+    updated_at: instant,
+    revision: integer,
+  }),
+  UnitOfWorkPage: page('UnitOfWork'),
+  Approval: every({
+    work_id: text,
+    task_id: text,
+    client_id: text,
+    stage,
+    name: text,
+    asked_at: instant,
+    decision: nullable({ type: 'string', enum: ['approve', 'reject'] }),
+    decided_by: nullable(text),
+    comment: nullable(text),
+    decided_at: nullable(instant),
+    closed_at: nullable(instant),
+  }),
+  ApprovalPage: page('Approval'),
+  Agent: every({
+    agent_id: text,
+    name: text,
+    intents: listOf(text),
+    type: text,
+    version: text,
+    cognitive_pattern: nullable(text),
+    created_by: text,
+    registered_at: instant,
+    updated_at: instant,
+    last_heartbeat: nullable(instant),
+    active_tasks: nullable(integer),
+    alive: { type: 'boolean', description: 'Heard of within three heartbeats' },
+  }),
+  AgentPage: page('Agent'),
+}
