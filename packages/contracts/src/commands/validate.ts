@@ -41,5 +41,8 @@ export const fieldsOf = (type: new () => object): Set<string> =>
       .map(({ propertyName }) => propertyName),
   )
 
-const detailsOf = ({ property, constraints }: ValidationError): Detail[] =>
-  Object.entries(constraints ?? {}).map(([code, message]) => ({ field: property, code, message }))
+/** One line for a field that is missing, else one for each rule that its value breaks. */
+const detailsOf = ({ property, value, constraints }: ValidationError): Detail[] =>
+  value === undefined
+    ? [{ field: property, code: 'missing', message: `${property} is required` }]
+    : Object.entries(constraints ?? {}).map(([code, message]) => ({ field: property, code, message }))
