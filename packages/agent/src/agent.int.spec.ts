@@ -139,7 +139,7 @@ describe('an agent on the bus', () => {
     await bus.give(task)
     await bus.give({ ...task, attempt: 2, token: 'second' })
     const answers = await bus.answered(2)
-    expect(answers.map(({ data }) => data['attempt'])).to.have.members([1, 2])
+    expect(answers.map(({ data }) => data.attempt)).to.have.members([1, 2])
     expect(new Set(answers.map(({ command_id }) => command_id)).size).to.equal(2)
   })
 
@@ -294,7 +294,7 @@ describe('an agent on the bus', () => {
       await bus.agent(() => Promise.resolve({ by: 'two' }), { id: 'two', ...shared })
       await one.stop()
       await bus.give(taskOf())
-      expect((await bus.answered(1))[0]?.data['output']).to.deep.equal({ by: 'two' })
+      expect((await bus.answered(1))[0]?.data.output).to.deep.equal({ by: 'two' })
       expect(await registry.metrics()).to.match(/journey_agent_tasks_total\{[^}]*outcome="completed"[^}]*\} 1/)
     } finally {
       await connection.stop()

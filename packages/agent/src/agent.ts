@@ -21,7 +21,7 @@ import {
   type Connection,
   type Message,
 } from '@journey/messaging'
-import { codeOf, type Log, type Part } from '@journey/runtime'
+import { codeOf, familyOf, type Log, type Part } from '@journey/runtime'
 import type { Registry } from 'prom-client'
 import { completed, failed, type Answer } from './answer.js'
 import { metersIn } from './meters.js'
@@ -82,8 +82,7 @@ export const createAgent = (options: AgentOptions): Part => {
   const registration = registrationOf(options)
   const log = options.log.child({ agent: id })
   const meters = options.registry && metersIn(options.registry)
-  const connection =
-    options.connection === undefined ? createConnection({ url: options.url, name: id, log }) : options.connection
+  const connection = options.connection ?? createConnection({ url: options.url, name: id, log })
   const once = runs.get(connection) ?? createOnce()
   runs.set(connection, once)
   const publisher = createPublisher({ connection })
@@ -95,13 +94,16 @@ export const createAgent = (options: AgentOptions): Part => {
     connection,
     bindings: [],
     log,
-    handler: (message) => Promise.resolve(hear(JSON.parse(message.body.toString()) as CommandAnswer)),
+    handler: (message) => {
+      hear(JSON.parse(message.body.toString()) as CommandAnswer)
+      return Promise.resolve()
+    },
   })
 
   const presence = createPresence({
     registration,
     send,
-    replyTo: replies.address,
+    replyTo: () => replies.address(),
     activeTasks: () => underWay.size,
     intervalMs: heartbeatMs,
     log,
@@ -168,7 +170,8 @@ export const createAgent = (options: AgentOptions): Part => {
         await send({ ...answer, ...context, replyTo: replies.address() })
         return
       } catch (error) {
-        if (stopping.signal.aborted || codeOf(error) === 'broker/stopped') throw error
+        const isOver = stopping.signal.aborted || codeOf(error) === 'broker/stopped'
+        if (isOver || familyOf(error) !== 'unavailable') throw error
         failures++
         log.warn({ code: codeOf(error), failures }, 'the answer could not be published; it is tried again')
         await sleep(Math.min(5_000, 50 * 2 ** Math.min(failures, 10)), stopping.signal)
@@ -226,7 +229,7 @@ export const createAgent = (options: AgentOptions): Part => {
       await Promise.all(consumers.map((consumer) => consumer.start()))
       if (stopped) return
       presence.beat()
-      heartbeat = setInterval(presence.beat, heartbeatMs)
+      heartbeat = setInterval(() => presence.beat(), heartbeatMs)
     },
     stop: () => (stopped ??= stop()),
   }

@@ -43,7 +43,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const isNumber = (value: unknown): value is number => Number.isFinite(value)
 const isMeasurement = (value: unknown): value is Measurement =>
-  isPartial(value) && typeof value['name'] === 'string' && 'value' in value
+  isPartial(value) && typeof value.name === 'string' && 'value' in value
 const isPartial = (value: unknown): value is Record<string, unknown> =>
   isObject(value) &&
   Object.entries(value).every(([field, content]) =>

@@ -48,8 +48,8 @@ const lackingIn = ({ task_id, output_schema }: PlannedTask, output: JsonObject):
 const carriedOut = (creation: UnitOfWork.Creation) => {
   const lacking: string[] = []
   const all = UnitOfWork.decide({ type: 'unit_of_work.create', data: creation }, UnitOfWork.initial, context)
-  for (let next = 0; next < all.length; next++) {
-    const event = all[next]!
+  // The list grows while it is walked: each completion may start further tasks.
+  for (const event of all) {
     if (event.type !== 'TaskExecutionStarted') continue
     const { work_id, task_id, attempt, token, intent, input } = event.data
     const output = outputOf(intent, { input })
@@ -113,8 +113,7 @@ describe('the reference agents', () => {
     })
 
   it('give the same client the same ids and another client others', () => {
-    const environmentOf = (client_id: string) =>
-      outputOf('provision_sandbox_environment', { client_id })['environment_id']
+    const environmentOf = (client_id: string) => outputOf('provision_sandbox_environment', { client_id }).environment_id
     expect(environmentOf('client-123')).to.equal(environmentOf('client-123')).and.not.equal(environmentOf('client-124'))
   })
 

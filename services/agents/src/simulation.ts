@@ -13,7 +13,7 @@ export type Simulation = {
 
 /** @throws TaskFailure `simulated/invalid`, not retryable, naming what is wrong */
 export const simulationOf = ({ parameters, intent }: Task): Simulation => {
-  const all = Object.hasOwn(parameters, 'simulate') ? parameters['simulate'] : {}
+  const all = Object.hasOwn(parameters, 'simulate') ? parameters.simulate : {}
   if (!isObject(all)) throw invalid('simulate', 'an object by intent')
   const own = Object.hasOwn(all, intent) ? all[intent] : {}
   const at = `simulate.${intent}`

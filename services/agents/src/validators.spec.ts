@@ -11,7 +11,7 @@ const measured = (check: string, simulated?: unknown, measurements: ByName = {})
   const work = agents.find(({ intents }) => intent in intents)?.intents[intent]
   const input = { connectors: ['jira', 'confluence'], sample_queries: 200, min_responses: 12, window_days: 7 }
   const parameters = simulated === undefined ? {} : { simulate: { [intent]: { measurements: simulated } } }
-  return work?.({ intent, input, parameters } as unknown as Task)['measurements'] as Measurement[]
+  return work?.({ intent, input, parameters } as unknown as Task).measurements as Measurement[]
 }
 
 const stamp = (source: string) => ({ measured_at: at, source })
