@@ -45,6 +45,13 @@ export type {
   WorkRow,
   WorkStatus,
 } from './works/table.js'
+export { fold, foldAll, type Existing, type Folded, type Rows, type Step } from './projection/fold.js'
+export { project } from './projection/project.js'
+export { applyBatch, retryParked, type Applied, type Consumer } from './gates/apply-batch.js'
+export { appliedRevision } from './gates/gates.js'
+export { parkedStreams } from './gates/parked.js'
+export { activeByStage } from './journeys/active.js'
+export { passRates } from './evaluations/pass-rates.js'
 export { answerOf, claim, purge, settle, type Claim, type Claimed } from './commands/outcomes.js'
 export { keepDeadLetter, type Letter } from './dead-letters/keep.js'
 export { noteHeartbeat } from './heartbeats/note.js'

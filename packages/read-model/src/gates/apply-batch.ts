@@ -1,0 +1,253 @@
+import { sql, type Kysely, type Transaction } from 'kysely'
+import type { Recorded } from '@journey/contracts'
+import { journeyStream } from '@journey/domain'
+import { codeOf, familyOf, malformed, messageOf } from '@journey/runtime'
+import { sqlStateOf } from '../faults.js'
+import type { Tables } from '../tables.js'
+import { lockGates, moveGates } from './gates.js'
+import { lineUp, withoutGap } from './line-up.js'
+import { park, parkedAmong, raiseLastSeen, unpark } from './parked.js'
+import type { ParkedStream } from './table.js'
+
+/** An ordered consumer: its name, what it makes of events, and where it reads what the bus did not bring. */
+export type Consumer<Result> = {
+  db: Kysely<Tables>
+  /** Part of the gates' keys; a promise. */
+  name: string
+  /** Applies events in order, each stream without gaps. What it does, it does in the transaction. */
+  project: (transaction: Transaction<Tables>, events: readonly Recorded[]) => Promise<Result[]>
+  /** Reads revisions of a stream from the event store, both ends included; fewer when there are fewer. */
+  readMissing: (stream: string, from: number, to: number) => Promise<Recorded[]>
+}
+
+/** What became of a batch: every event of it was applied, a duplicate or parked; healed ones came from the event store beside. */
+export type Applied<Result> = {
+  applied: number
+  duplicates: number
+  healed: number
+  parked: number
+  /** The streams that this batch put aside, or aside again. */
+  parkedNow: Pick<ParkedStream, 'stream' | 'first_revision' | 'code' | 'message'>[]
+  results: Result[]
+}
+
+/**
+ * Applies events that came over the bus, in whatever order and however often they came: each exactly once, each stream in
+ * order. One transaction holds the gates and whatever the events changed. An event that cannot be applied puts its stream
+ * aside, and the others go on.
+ *
+ * @throws unavailable when PostgreSQL or the event store is away, conflict `database/serialization` when somebody was in the way:
+ *   nothing has happened, do it again
+ */
+export const applyBatch = <Result>(consumer: Consumer<Result>, events: readonly Recorded[]): Promise<Applied<Result>> =>
+  run(consumer, events, [])
+
+/** Tries a parked stream again, from its first revision that was not applied, and what waits for it. Safe to repeat. */
+export const retryParked = <Result>(consumer: Consumer<Result>, stream: string): Promise<Applied<Result>> =>
+  run(consumer, [], [stream])
+
+const run = async <Result>(
+  consumer: Consumer<Result>,
+  events: readonly Recorded[],
+  retried: readonly string[],
+): Promise<Applied<Result>> => {
+  try {
+    return await attempt(consumer, events, retried, together)
+  } catch (error) {
+    if (isPassing(error)) throw error
+    return attempt(consumer, events, retried, apart)
+  }
+}
+
+/** One stream's share of the work: events that follow on its gate. `trouble` is why it ends before the last that was seen. */
+type Plan = { stream: string; events: Recorded[]; lastSeen: number; trouble?: Trouble }
+type Trouble = { revision: number; code: string; message: string; waitsFor: string | null }
+
+type Apply = <Result>(consumer: Consumer<Result>, transaction: Transaction<Tables>, plans: Plan[]) => Promise<Result[]>
+
+const attempt = <Result>(
+  consumer: Consumer<Result>,
+  events: readonly Recorded[],
+  retried: readonly string[],
+  apply: Apply,
+): Promise<Applied<Result>> =>
+  consumer.db.transaction().execute(async (transaction) => {
+    const batch = byStream(events)
+    const streams = [...new Set([...batch.keys(), ...retried])]
+    const gates = await lockGates(transaction, consumer.name, streams)
+    const parked = new Map(
+      (await parkedAmong(transaction, consumer.name, streams)).map((one) => [one.stream, one] as const),
+    )
+    const isHeldUp = (stream: string) => parked.has(stream) && !retried.includes(stream)
+
+    const plans: Plan[] = []
+    for (const stream of streams)
+      if (!isHeldUp(stream)) plans.push(await planOf(consumer, stream, gates, batch.get(stream), parked.get(stream)))
+    const going = new Set(plans.filter((plan) => plan.events.length > 0).map(({ stream }) => stream))
+    const waiting = [...parked.values()].filter(
+      ({ stream, waits_for_stream }) =>
+        waits_for_stream !== null && going.has(waits_for_stream) && !retried.includes(stream),
+    )
+    const further = waiting.map(({ stream }) => stream).filter((stream) => !gates.has(stream))
+    for (const [stream, revision] of await lockGates(transaction, consumer.name, further)) gates.set(stream, revision)
+    for (const one of waiting) plans.push(await planOf(consumer, one.stream, gates, batch.get(one.stream), one))
+
+    const results = await apply(consumer, transaction, plans)
+
+    const planned = new Set(plans.map(({ stream }) => stream))
+    const through = plans.filter(({ trouble }) => !trouble).map(({ stream }) => stream)
+    const parkedNow = plans.flatMap((plan) => (plan.trouble ? parkingOf(consumer.name, plan, plan.trouble) : []))
+    const reached = plans.filter((plan) => plan.events.length > 0)
+    const heldUp = [...batch].filter(([stream]) => !planned.has(stream))
+    await moveGates(transaction, consumer.name, revisionsOf(reached.map(({ stream, events }) => [stream, events])))
+    await raiseLastSeen(transaction, consumer.name, revisionsOf(heldUp))
+    await unpark(
+      transaction,
+      consumer.name,
+      through.filter((stream) => parked.has(stream)),
+    )
+    for (const one of parkedNow) await park(transaction, one)
+
+    const ofBatch = new Set(events)
+    const done = plans.flatMap((plan) => plan.events)
+    const applied = done.filter((event) => ofBatch.has(event)).length
+    const duplicates = [...batch].reduce(
+      (sum, [stream, some]) => sum + lineUp(gates.get(stream) ?? -1, some).duplicates,
+      0,
+    )
+    return {
+      applied,
+      duplicates,
+      healed: done.length - applied,
+      parked: events.length - duplicates - applied,
+      parkedNow,
+      results,
+    }
+  })
+
+/** What is to be done for a stream, with what is missing read from the event store. */
+const planOf = async <Result>(
+  { readMissing }: Consumer<Result>,
+  stream: string,
+  gates: ReadonlyMap<string, number>,
+  events: readonly Recorded[] = [],
+  parked?: ParkedStream,
+): Promise<Plan> => {
+  const applied = gates.get(stream) ?? -1
+  const { next, missing } = lineUp(applied, events, parked?.last_seen)
+  const lastSeen = Math.max(next.at(-1)?.revision ?? -1, parked?.last_seen ?? -1)
+  const healed: Recorded[] = []
+  let trouble: { error: unknown } | undefined
+  for (const { from, to } of missing) {
+    try {
+      const found = await readMissing(stream, from, to)
+      healed.push(...found)
+      if (found.length <= to - from) trouble = { error: missingEvents(stream, from, to) }
+    } catch (error) {
+      if (isPassing(error)) throw error
+      trouble = { error }
+    }
+    if (trouble) break
+  }
+  const all = withoutGap(applied, lineUp(applied, [...next, ...healed]).next)
+  if (!trouble) return { stream, events: all, lastSeen }
+  return { stream, events: all, lastSeen, trouble: troubleOf(applied + all.length + 1, trouble.error) }
+}
+
+const missingEvents = (stream: string, from: number, to: number) =>
+  malformed(
+    'projection/missing_event',
+    `The event store does not give all of ${stream}@${from} to ${to}; later events cannot be applied without them`,
+  )
+
+/** All streams at once, in the order of the log, so that what refers to another stream's row finds it. */
+const together: Apply = async ({ project }, transaction, plans) => {
+  const events = plans.flatMap((plan) => plan.events).sort(byPosition)
+  return events.length > 0 ? project(transaction, events) : []
+}
+
+/** One stream after the other; where one fails, one event after the other. What fails is undone, and ends its stream's share. */
+const apart: Apply = async <Result>({ project }: Consumer<Result>, transaction: Transaction<Tables>, plans: Plan[]) => {
+  const results: Result[] = []
+  const inOrder = plans.filter(({ events }) => events.length > 0).sort((a, b) => byPosition(a.events[0]!, b.events[0]!))
+  for (const plan of inOrder) {
+    const all = await tried(transaction, () => project(transaction, plan.events))
+    if (all.ok) {
+      results.push(...all.result)
+      continue
+    }
+    for (const [index, event] of plan.events.entries()) {
+      const one = await tried(transaction, () => project(transaction, [event]))
+      if (one.ok) {
+        results.push(...one.result)
+        continue
+      }
+      plan.trouble = troubleOf(event.revision, one.error, event)
+      plan.lastSeen = Math.max(plan.lastSeen, plan.events.at(-1)!.revision)
+      plan.events.splice(index)
+      break
+    }
+  }
+  return results
+}
+
+const tried = async <T>(
+  transaction: Transaction<Tables>,
+  work: () => Promise<T>,
+): Promise<{ ok: true; result: T } | { ok: false; error: unknown }> => {
+  await sql`savepoint before_it`.execute(transaction)
+  try {
+    const result = await work()
+    await sql`release savepoint before_it`.execute(transaction)
+    return { ok: true, result }
+  } catch (error) {
+    if (isPassing(error)) throw error
+    await sql`rollback to savepoint before_it`.execute(transaction)
+    return { ok: false, error }
+  }
+}
+
+/** What is gone once it is done again. */
+const isPassing = (error: unknown): boolean =>
+  familyOf(error) === 'unavailable' || codeOf(error) === 'database/serialization'
+
+/** A row that refers to a journey which is not there waits for that journey's stream. */
+const troubleOf = (revision: number, error: unknown, event?: Recorded): Trouble => {
+  const state = sqlStateOf(error)
+  const data = event?.event.data
+  const waitsFor = state === '23503' && data && 'client_id' in data ? journeyStream(data.client_id) : null
+  const code = waitsFor ? 'projection/waits_for_stream' : state ? 'projection/not_storable' : codeOf(error)
+  return { revision, code, message: messageOf(error), waitsFor }
+}
+
+const parkingOf = (
+  consumer: string,
+  { stream, lastSeen }: Plan,
+  { revision, code, message, waitsFor }: Trouble,
+): Omit<ParkedStream, 'parked_at' | 'attempts'> => ({
+  consumer,
+  stream,
+  first_revision: revision,
+  last_seen: Math.max(lastSeen, revision),
+  code,
+  message,
+  waits_for_stream: waitsFor,
+})
+
+const byStream = (events: readonly Recorded[]): Map<string, Recorded[]> => {
+  const streams = new Map<string, Recorded[]>()
+  for (const event of events) {
+    const of = streams.get(event.stream)
+    if (of) of.push(event)
+    else streams.set(event.stream, [event])
+  }
+  return streams
+}
+
+const byPosition = (a: Recorded, b: Recorded): number => {
+  const [left, right] = [BigInt(a.position), BigInt(b.position)]
+  return left < right ? -1 : left > right ? 1 : a.revision - b.revision
+}
+
+const revisionsOf = (streams: readonly (readonly [string, readonly Recorded[]])[]): Map<string, number> =>
+  new Map(streams.map(([stream, events]) => [stream, Math.max(...events.map(({ revision }) => revision))]))

@@ -1,0 +1,78 @@
+import { sql, type Kysely, type Transaction } from 'kysely'
+import type { Tables } from '../tables.js'
+import type { ParkedStream } from './table.js'
+
+/** The parked ones among some streams, and those that wait for one of them. */
+export const parkedAmong = (
+  transaction: Transaction<Tables>,
+  consumer: string,
+  streams: readonly string[],
+): Promise<ParkedStream[]> =>
+  transaction
+    .selectFrom('parked_streams')
+    .selectAll()
+    .where('consumer', '=', consumer)
+    .where(({ or, eb }) =>
+      or([
+        eb('stream', '=', sql<string>`any(${streams}::text[])`),
+        eb('waits_for_stream', '=', sql<string>`any(${streams}::text[])`),
+      ]),
+    )
+    .execute()
+
+/** Puts a stream aside, or aside again: then it stays known since when, and the attempts are counted. */
+export const park = async (
+  transaction: Transaction<Tables>,
+  parked: Omit<ParkedStream, 'parked_at' | 'attempts'>,
+): Promise<void> => {
+  await transaction
+    .insertInto('parked_streams')
+    .values({ ...parked, parked_at: sql`now()`, attempts: 1 })
+    .onConflict((conflict) =>
+      conflict.columns(['consumer', 'stream']).doUpdateSet(({ ref }) => ({
+        first_revision: ref('excluded.first_revision'),
+        last_seen: sql`greatest(parked_streams.last_seen, excluded.last_seen)`,
+        code: ref('excluded.code'),
+        message: ref('excluded.message'),
+        waits_for_stream: ref('excluded.waits_for_stream'),
+        attempts: sql`parked_streams.attempts + 1`,
+      })),
+    )
+    .execute()
+}
+
+/** Notes that later events of parked streams were seen. */
+export const raiseLastSeen = async (
+  transaction: Transaction<Tables>,
+  consumer: string,
+  lastSeen: ReadonlyMap<string, number>,
+): Promise<void> => {
+  if (lastSeen.size === 0) return
+  await sql`
+    update parked_streams set last_seen = greatest(parked_streams.last_seen, seen.revision)
+    from unnest(${[...lastSeen.keys()]}::text[], ${[...lastSeen.values()]}::bigint[]) as seen (stream, revision)
+    where parked_streams.consumer = ${consumer} and parked_streams.stream = seen.stream`.execute(transaction)
+}
+
+export const unpark = async (
+  transaction: Transaction<Tables>,
+  consumer: string,
+  streams: readonly string[],
+): Promise<void> => {
+  if (streams.length === 0) return
+  await transaction
+    .deleteFrom('parked_streams')
+    .where('consumer', '=', consumer)
+    .where('stream', '=', sql<string>`any(${streams}::text[])`)
+    .execute()
+}
+
+/** Every stream that a consumer has put aside, the oldest first. */
+export const parkedStreams = (db: Kysely<Tables>, consumer: string): Promise<ParkedStream[]> =>
+  db
+    .selectFrom('parked_streams')
+    .selectAll()
+    .where('consumer', '=', consumer)
+    .orderBy('parked_at')
+    .orderBy('stream')
+    .execute()

@@ -1,0 +1,1 @@
+export { actualRows, expectedRows, type ComparableRows } from './rows.js'

@@ -1,0 +1,181 @@
+import 'reflect-metadata'
+import { Container } from 'inversify'
+import type { Registry } from 'prom-client'
+import { deadLetterQueueOf, fromStored, ownedBy, projectorQueue, topologyFor } from '@journey/contracts'
+import { createEventStore, type EventStore } from '@journey/event-store'
+import {
+  correlate,
+  createBatchConsumer,
+  createBusMeters,
+  createConnection,
+  createConsumer,
+  createPublisher,
+  deadLetter,
+  observe,
+  pipeline,
+  readDeadLetter,
+  RejectDelivery,
+  type BusMeters,
+  type Connection,
+  type DeadLetterCause,
+  type Message,
+  type Publisher,
+} from '@journey/messaging'
+import {
+  activeByStage,
+  applyBatch,
+  createDatabase,
+  keepDeadLetter,
+  parkedStreams,
+  passRates,
+  project,
+  type Consumer,
+  type Database,
+  type Step,
+} from '@journey/read-model'
+import { asPart, createLog, createRegistry, healthServer, inOrder, type Log, type Part } from '@journey/runtime'
+import { createProjectorMeters } from './meters.js'
+import { createProjector } from './projector.js'
+import type { Settings } from './settings.js'
+
+const service = 'projector'
+
+const tokens = {
+  log: Symbol.for('log'),
+  registry: Symbol.for('registry'),
+  meters: Symbol.for('bus meters'),
+  database: Symbol.for('database'),
+  eventStore: Symbol.for('event store'),
+  connection: Symbol.for('connection'),
+  publisher: Symbol.for('publisher'),
+  consumer: Symbol.for('consumer'),
+  service: Symbol.for('service'),
+}
+
+/** Builds the service from its settings; the one place that knows what is made of what. */
+export const build = (settings: Readonly<Settings>): { service: Part; log: Log } => {
+  const container = new Container({ defaultScope: 'Singleton' })
+  const now = () => new Date()
+
+  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
+  container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
+  container.bind<Database>(tokens.database).toDynamicValue((context) =>
+    createDatabase({
+      url: settings.databaseUrl,
+      name: service,
+      log: context.get(tokens.log),
+      poolSize: settings.queues + 2, // a transaction per queue, and room for the gauges and the dead letters
+    }),
+  )
+  container
+    .bind<EventStore>(tokens.eventStore)
+    .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
+  container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
+    createConnection({
+      url: settings.amqpUrl,
+      name: service,
+      log: context.get(tokens.log),
+      topology: ({ version }) =>
+        ownedBy(
+          service,
+          topologyFor({ version, clustered: settings.amqpClustered }, { projectorQueues: settings.queues }),
+        ),
+    }),
+  )
+  container
+    .bind<Publisher>(tokens.publisher)
+    .toDynamicValue((context) =>
+      createPublisher({ connection: context.get(tokens.connection), meters: context.get(tokens.meters) }),
+    )
+  container.bind<Consumer<Step>>(tokens.consumer).toDynamicValue((context) => ({
+    db: context.get<Database>(tokens.database).db,
+    name: service,
+    project,
+    readMissing: async (stream, from, to) => {
+      const stored = await context.get<EventStore>(tokens.eventStore).read(stream, { from, maxCount: to - from + 1 })
+      return stored.flatMap((one) => fromStored(one) ?? [])
+    },
+  }))
+
+  container.bind<Part>(tokens.service).toDynamicValue((context) => {
+    const log = context.get<Log>(tokens.log)
+    const registry = context.get<Registry>(tokens.registry)
+    const busMeters = context.get<BusMeters>(tokens.meters)
+    const database = context.get<Database>(tokens.database)
+    const store = context.get<EventStore>(tokens.eventStore)
+    const connection = context.get<Connection>(tokens.connection)
+    const publisher = context.get<Publisher>(tokens.publisher)
+    const consumer = context.get<Consumer<Step>>(tokens.consumer)
+    const { db } = database
+
+    const meters = createProjectorMeters(
+      registry,
+      {
+        activeByStage: () => activeByStage(db),
+        passRates: () => passRates(db),
+        parked: async () => (await parkedStreams(db, service)).length,
+      },
+      log,
+    )
+    const handle = createProjector({
+      apply: (events) => applyBatch(consumer, events),
+      deadLetter: (message, cause) => deadLetterSomehow(publisher, message, cause),
+      meters,
+      service,
+      now,
+      log,
+    })
+    const queues = Array.from({ length: settings.queues }, (_, n) => projectorQueue(n))
+    const consumers = queues.map((queue) =>
+      createBatchConsumer({
+        connection,
+        queue,
+        prefetch: 2 * settings.maxBatch,
+        maxBatch: settings.maxBatch,
+        lingerMs: settings.lingerMs,
+        handle,
+        until: async () => void (await Promise.all([database.check(), store.check()])),
+        log,
+        meters: busMeters,
+      }),
+    )
+    const drains = queues.map((queue) =>
+      createConsumer({
+        connection,
+        queue: deadLetterQueueOf(queue),
+        prefetch: settings.prefetch,
+        log,
+        // A dead letter that cannot be kept stays in its queue: the consumer calls again until it can.
+        handler: pipeline(observe(busMeters), correlate(log), async (message) => {
+          const of = { commandId: undefined, commandType: null, clientId: undefined }
+          await keepDeadLetter(db, readDeadLetter(message, now()), of, undefined)
+        }),
+      }),
+    )
+    const health = healthServer({
+      host: settings.healthHost,
+      port: settings.healthPort,
+      registry,
+      info: { service },
+      checks: { database: () => database.check(), event_store: () => store.check(), broker: () => connection.check() },
+    })
+    return inOrder(
+      service,
+      [health, asPart('database', database), asPart('event store', store), connection, ...drains, ...consumers],
+      log,
+    )
+  })
+
+  return { service: container.get(tokens.service), log: container.get(tokens.log) }
+}
+
+/** One message of a batch cannot be rejected alone: one whose headers fit no frame any more goes without them. */
+const deadLetterSomehow = async (publisher: Publisher, message: Message, cause: DeadLetterCause): Promise<void> => {
+  try {
+    await deadLetter(publisher, message, cause)
+  } catch (error) {
+    if (!(error instanceof RejectDelivery)) throw error
+    await deadLetter(publisher, { ...message, properties: { ...message.properties, headers: {} } }, cause)
+  }
+}

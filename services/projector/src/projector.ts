@@ -1,0 +1,67 @@
+import { fromBus, type Recorded } from '@journey/contracts'
+import type { DeadLetterCause, Message } from '@journey/messaging'
+import type { Applied, Step } from '@journey/read-model'
+import { codeOf, familyOf, malformed, messageOf, type Log } from '@journey/runtime'
+import type { ProjectorMeters } from './meters.js'
+
+export type ProjectorPorts = {
+  /** `applyBatch` of the read model. */
+  apply: (events: readonly Recorded[]) => Promise<Applied<Step>>
+  /** Publishes a message to its queue's dead letters, confirmed. */
+  deadLetter: (message: Message, cause: DeadLetterCause) => Promise<void>
+  meters: ProjectorMeters
+  service: string
+  now: () => Date
+  log: Log
+}
+
+/**
+ * Handles a batch of event messages: what can be read is applied in one transaction, what cannot goes to the dead letters after
+ * that. Rejects when a server is away; then nothing was applied, or what was is a duplicate the next time.
+ */
+export const createProjector =
+  ({ apply, deadLetter, meters, service, now, log }: ProjectorPorts) =>
+  async (messages: readonly Message[]): Promise<void> => {
+    const events: Recorded[] = []
+    const unreadable: { message: Message; error: unknown }[] = []
+    for (const message of messages) {
+      try {
+        events.push(readEvent(message.body))
+      } catch (error) {
+        if (familyOf(error) !== 'malformed') throw error
+        unreadable.push({ message, error })
+      }
+    }
+    if (events.length > 0) {
+      const applied = await apply(events)
+      meters.applied(applied)
+      for (const { stream, first_revision, code, message } of applied.parkedNow)
+        log.error({ stream, revision: first_revision, code, reason: message }, 'a stream was put aside')
+      if (applied.healed > 0)
+        log.warn({ events: applied.healed }, 'events the bus did not bring were read from the store')
+    }
+    for (const { message, error } of unreadable) {
+      const at = now()
+      const code = codeOf(error)
+      const reason = code === 'event/unsupported_version' ? 'unsupported_version' : 'malformed'
+      await deadLetter(message, {
+        reason,
+        code,
+        message: messageOf(error),
+        service,
+        attempts: 1,
+        firstAt: at,
+        lastAt: at,
+      })
+      meters.unreadable()
+      log.error({ code, reason: messageOf(error), messageId: message.properties.messageId }, 'dead-lettered')
+    }
+  }
+
+/** An event of ours with a place in the log; the order of the read model hangs on it. */
+const readEvent = (body: Buffer): Recorded => {
+  const event = fromBus(body)
+  if (typeof event.position !== 'string' || !/^\d{1,20}$/.test(event.position))
+    throw malformed('event/invalid', `Event ${event.id} has no position in the log`)
+  return event
+}
