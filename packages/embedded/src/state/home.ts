@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chownSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
 /** A user account that a server runs as when we are root. */
@@ -35,8 +35,10 @@ export const knownHome = (stateDir: string, server: string): Home | undefined =>
 
 /** Removes a server's data where it lies outside of the state folder. */
 export const removeHome = (stateDir: string, server: string): void => {
-  if (knownHome(stateDir, server)?.folder === elsewhere(stateDir, server))
-    rmSync(elsewhere(stateDir, server), { recursive: true, force: true })
+  const folder = elsewhere(stateDir, server)
+  if (knownHome(stateDir, server)?.folder !== folder) return
+  rmSync(folder, { recursive: true, force: true })
+  if (readdirSync(dirname(folder)).length === 0) rmdirSync(dirname(folder))
 }
 
 const noteFile = (stateDir: string, server: string): string => join(stateDir, `${server}.home.json`)

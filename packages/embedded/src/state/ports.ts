@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,7 +61,7 @@ type Claim = { stateDir: string; by: Identity | undefined }
 
 /** A claim holds while its process lives, and beyond as long as its folder keeps the port. */
 const claim = (claimsDir: string, port: number, stateDir: string): boolean => {
-  mkdirSync(claimsDir, { recursive: true, mode: 0o777 })
+  if (mkdirSync(claimsDir, { recursive: true }) !== undefined) chmodSync(claimsDir, 0o1777) // for every account
   const file = join(claimsDir, String(port))
   const text = JSON.stringify({ stateDir, by: identityOf(process.pid) } satisfies Claim)
   for (let attempt = 0; attempt < 3; attempt++) {
@@ -69,7 +69,7 @@ const claim = (claimsDir: string, port: number, stateDir: string): boolean => {
       writeFileSync(file, text, { flag: 'wx' })
       return true
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return false
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return true // no telling here; free it may be all the same
       const held = readJson<Claim>(file)
       const isOwn = held?.stateDir === stateDir
       const isHeld = held?.by && (isAlive(held.by) || Object.values(readPorts(held.stateDir)).includes(port))
