@@ -11,11 +11,11 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 /** Something the user can put right; shown without a stack. */
 export class Trouble extends Error {}
 
-/** Every folder that is compiled: packages, services and the migrations. */
+/** Every folder that is compiled: packages, services, the migrations and the specs of the whole. */
 export const rooms = () =>
   ['packages', 'services']
     .flatMap((floor) => readdirSync(join(root, floor)).map((room) => join(root, floor, room)))
-    .concat(join(root, 'migrations'))
+    .concat(join(root, 'migrations'), join(root, 'scripts/specs'))
     .filter((room) => existsSync(join(room, 'tsconfig.json')))
 
 export const checkNode = () => {

@@ -107,12 +107,12 @@ const makeData = async ({ folder: binaries }: Binaries, { folder, account }: Hom
  * After kill -9 a `postmaster.pid` stays behind. PostgreSQL takes it over when its process is gone, but refuses to start when
  * the number belongs to another process by now; then it is removed here.
  */
-const dropForeignLock = (dataDir: string): Promise<void> => {
+const dropForeignLock = (dataDir: string): void => {
   const file = join(dataDir, 'postmaster.pid')
-  if (existsSync(file)) {
-    const pid = Number(readFileSync(file, 'utf8').split('\n')[0])
-    const holder = commandLineOf(pid)
+  try {
+    const holder = commandLineOf(Number(readFileSync(file, 'utf8').split('\n')[0]))
     if (holder && !holder.includes(dataDir)) rmSync(file, { force: true })
+  } catch {
+    // there is none
   }
-  return Promise.resolve()
 }

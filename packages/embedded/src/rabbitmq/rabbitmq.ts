@@ -74,7 +74,7 @@ export const createRabbitMq = (options: RabbitMqOptions): RabbitMq => {
       startAttempts: 3,
     })
     const both = inOrder('rabbitmq', [epmd, broker])
-    return { ...both, pid: broker.pid, restarts: broker.restarts }
+    return { ...both, pid: () => broker.pid(), restarts: () => broker.restarts() }
   }
 
   return {

@@ -65,9 +65,9 @@ describe('a stack', () => {
     expect(statSync(join(stateDir, 'endpoints.json')).mode & 0o777).to.equal(0o600)
     expect(endpoints).to.deep.include({ amqp: 'amqp://given', amqp_management: null, token_file: null })
     expect(Object.keys(endpoints.services).sort()).to.deep.equal(['api', 'command-handler'])
-    const env = await environmentOf(endpoints.services['api']!)
+    const env = await environmentOf(endpoints.services.api!)
     expect(env).to.include({ DATABASE_URL: 'postgres://given/x', EVENT_STORE_URL: 'esdb://given', JOURNEY_AUTH: 'off' })
-    expect(env['JOURNEY_API_PORT']).to.equal(new URL(endpoints.api!).port)
+    expect(env.JOURNEY_API_PORT).to.equal(new URL(endpoints.api!).port)
     expect(steps.filter(({ state }) => state === 'done').map(({ name }) => name)).to.include.members([
       'migrations',
       'api',
@@ -76,7 +76,7 @@ describe('a stack', () => {
     await running.stop()
     await running.stop()
     expect(existsSync(join(stateDir, 'endpoints.json'))).to.equal(false)
-    expect(await rejection(fetch(endpoints.services['api']!))).to.be.an('error')
+    expect(await rejection(fetch(endpoints.services.api!))).to.be.an('error')
     remove()
   })
 
@@ -86,7 +86,7 @@ describe('a stack', () => {
     await first.start()
     const { services } = first.endpoints()
     expect(codeOf(await rejection(stack().start()))).to.equal('embedded/state_in_use')
-    expect((await fetch(services['notifier']!)).status).to.equal(200)
+    expect((await fetch(services.notifier!)).status).to.equal(200)
     await first.stop()
     const second = stack()
     await second.start()
@@ -104,7 +104,7 @@ describe('a stack', () => {
     process.kill(pid, 'SIGKILL')
     await until(async () => {
       expect(projector.pid()).to.be.a('number').and.not.equal(pid)
-      await fetch(running.endpoints().services['projector']!)
+      await fetch(running.endpoints().services.projector!)
     }, AbortSignal.timeout(10_000))
     await running.stop()
     remove()
@@ -156,7 +156,7 @@ describe('a stack', () => {
     const running = stack({ JOURNEY_AUTH: 'token' })
     await running.start()
     const { token_file, services } = running.endpoints()
-    const { JOURNEY_API_TOKEN } = await environmentOf(services['api']!)
+    const { JOURNEY_API_TOKEN } = await environmentOf(services.api!)
     expect(readFileSync(token_file!, 'utf8')).to.equal(JOURNEY_API_TOKEN)
     expect(statSync(token_file!).mode & 0o777).to.equal(0o600)
     await running.stop()

@@ -81,12 +81,12 @@ export const createStack = (options: StackOptions): Stack => {
     const ports = createPorts(stateDir)
     const names = servicesOf(options)
     const apiPort = names.includes('api') ? await apiPortOf(env, ports) : 0
-    const path = (env['PATH'] ?? '').split(':').filter((folder) => folder.startsWith('/'))
+    const path = (env.PATH ?? '').split(':').filter((folder) => folder.startsWith('/'))
 
     const given = {
-      amqp: env['RABBITMQ_URL'] || env['RABBITMQ_HOST'] ? settings.amqpUrl : undefined,
-      database: env['DATABASE_URL'] || env['JOURNEY_STATE_DB_HOST'] ? settings.databaseUrl : undefined,
-      eventStore: env['EVENT_STORE_URL'] || env['JOURNEY_EVENT_STORE_HOST'] ? settings.eventStoreUrl : undefined,
+      amqp: env.RABBITMQ_URL || env.RABBITMQ_HOST ? settings.amqpUrl : undefined,
+      database: env.DATABASE_URL || env.JOURNEY_STATE_DB_HOST ? settings.databaseUrl : undefined,
+      eventStore: env.EVENT_STORE_URL || env.JOURNEY_EVENT_STORE_HOST ? settings.eventStoreUrl : undefined,
     }
     const urls: Pick<Endpoints, 'amqp' | 'amqp_management' | 'database' | 'event_store'> = {
       amqp: given.amqp ?? '',
@@ -137,7 +137,7 @@ export const createStack = (options: StackOptions): Stack => {
 
     await allOf([startRabbitMq(), startDatabases()])
 
-    const isTokenOurs = env['JOURNEY_AUTH'] === 'token' && !env['JOURNEY_API_TOKEN']
+    const isTokenOurs = env.JOURNEY_AUTH === 'token' && !env.JOURNEY_API_TOKEN
     const serviceEnv: Environment = {
       JOURNEY_AUTH: 'off',
       JOURNEY_API_HOST: '127.0.0.1',
@@ -174,7 +174,8 @@ export const createStack = (options: StackOptions): Stack => {
     removeEndpoints(stateDir)
     endpoints = undefined
     const servers = ['event-store', 'rabbitmq', 'postgres']
-    const stop = (names: string[]) => Promise.all(names.map((name) => processes.get(name)?.stop()))
+    const stop = (names: string[]) =>
+      Promise.all(names.flatMap((name) => processes.get(name) ?? []).map((process) => process.stop()))
     await stop([...processes.keys()].filter((name) => !servers.includes(name)))
     await stop(['event-store'])
     await stop(['rabbitmq', 'postgres'])
@@ -210,11 +211,11 @@ export const createStack = (options: StackOptions): Stack => {
 }
 
 const servicesOf = ({ services = serviceNames, agents, env }: StackOptions): string[] =>
-  services.filter((name) => name !== 'agents' || (agents ?? env['JOURNEY_AGENTS'] !== 'off'))
+  services.filter((name) => name !== 'agents' || (agents ?? env.JOURNEY_AGENTS !== 'off'))
 
 /** The port that was asked for, else 8080, else a free one. */
 const apiPortOf = async (env: Environment, ports: Ports): Promise<number> => {
-  const asked = env['JOURNEY_API_PORT']
+  const asked = env.JOURNEY_API_PORT
   if (!asked) return (await ports.take(8080)) ? 8080 : ports.of('api')
   const port = Number(asked)
   if (!Number.isInteger(port) || port < 0 || port > 65_535)

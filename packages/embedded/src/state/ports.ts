@@ -70,7 +70,7 @@ const claim = (claimsDir: string, port: number, stateDir: string): boolean => {
       return true
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return true // no telling here; free it may be all the same
-      const held = readJson<Claim>(file)
+      const held = readJson(file) as Claim | undefined
       const isOwn = held?.stateDir === stateDir
       const isHeld = held?.by && (isAlive(held.by) || Object.values(readPorts(held.stateDir)).includes(port))
       if (isHeld && !isOwn) return false
@@ -90,7 +90,7 @@ const portsFile = (stateDir: string): string => join(stateDir, 'ports.json')
 export const holdsPorts = (stateDir: string): boolean => existsSync(portsFile(stateDir))
 
 const readPorts = (stateDir: string): Record<string, number> =>
-  readJson<Record<string, number>>(portsFile(stateDir)) ?? {}
+  (readJson(portsFile(stateDir)) ?? {}) as Record<string, number>
 
 const writePorts = (stateDir: string, ports: Record<string, number>): void => {
   mkdirSync(stateDir, { recursive: true })
@@ -99,9 +99,9 @@ const writePorts = (stateDir: string, ports: Record<string, number>): void => {
   renameSync(written, portsFile(stateDir))
 }
 
-const readJson = <T>(file: string): T | undefined => {
+const readJson = (file: string): unknown => {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as T
+    return JSON.parse(readFileSync(file, 'utf8')) as unknown
   } catch {
     return undefined
   }

@@ -9,6 +9,7 @@ export const preparedProcess = (name: string, prepare: () => Promise<SupervisedP
   let prepared: SupervisedProcess | undefined
   let preparing: Promise<unknown> = Promise.resolve()
   let isWanted = false
+  const isStopped = (): boolean => !isWanted
   return {
     name,
     pid: () => prepared?.pid(),
@@ -18,7 +19,7 @@ export const preparedProcess = (name: string, prepare: () => Promise<SupervisedP
       const made = prepare()
       preparing = made.catch(() => undefined)
       prepared = await made
-      if (!isWanted) throw unavailable('embedded/process_failed', `${name} was stopped before it was ready`)
+      if (isStopped()) throw unavailable('embedded/process_failed', `${name} was stopped before it was ready`)
       await prepared.start()
     },
     stop: async () => {

@@ -24,8 +24,8 @@ export type ProcessOptions = {
   ready: (signal: AbortSignal) => Promise<void>
   /** How long the first start may take until it is ready; 60 s by default. */
   readyLimitMs?: number
-  /** Runs before each start, the first and every later one. */
-  prepare?: () => Promise<void>
+  /** Runs before each start, the first and every later one; never throws. */
+  prepare?: () => void
   /** How many deaths before it was ever ready end the first start; 1 by default. */
   startAttempts?: number
   /** Asks it to stop; SIGTERM by default. */
@@ -90,17 +90,17 @@ export const createProcess = (options: ProcessOptions): SupervisedProcess => {
   }
 
   const keepRunning = async (stop: AbortSignal, onReady: () => void): Promise<void> => {
-    let wasReady = false
+    const state = { wasReady: false }
     let deaths = 0
     for (;;) {
-      await options.prepare?.()
-      if (stop.aborted) return
+      if (isAborted(stop)) return
+      options.prepare?.()
       const begun = Date.now()
       const { gone, over } = launch()
       options.ready(AbortSignal.any([stop, over])).then(
         () => {
-          if (wasReady) log.info({ process: name }, 'a process is ready again')
-          wasReady = true
+          if (state.wasReady) log.info({ process: name }, 'a process is ready again')
+          state.wasReady = true
           onReady()
         },
         () => undefined, // it died or is to stop, which is told below
@@ -108,12 +108,11 @@ export const createProcess = (options: ProcessOptions): SupervisedProcess => {
       const how = await gone
       if (isAborted(stop)) return
       deaths = Date.now() - begun >= recoveredAfterMs ? 1 : deaths + 1
-      if (!wasReady && deaths >= startAttempts) throw failure(`${how} before it was ready`)
+      if (!state.wasReady && deaths >= startAttempts) throw failure(`${how} before it was ready`)
       const delayMs = restartDelayMs(deaths)
       log.warn({ process: name, how, delayMs }, 'a process died and is started again')
       await sleep(delayMs, undefined, { signal: stop }).catch(() => undefined)
-      if (isAborted(stop)) return
-      restarts++
+      if (!isAborted(stop)) restarts++
     }
   }
 
