@@ -23,20 +23,18 @@ export const createCommandConsumer =
   ({ handle, reply, meters }: { handle: HandleCommand; reply: Reply; meters: CommandMeters }): Handler =>
   async (message) => {
     const read = readCommand(incomingOf(message))
-    message.log = message.log.child({ commandId: read.commandId, correlationId: read.correlationId })
+    const log = message.log.child({ commandId: read.commandId })
     const stop = meters.handling.startTimer({ type: read.command.type })
     const answer = await handle(read)
     stop()
     meters.commands.inc({ type: read.command.type, status: answer.status })
     await reply(message, answer)
-    message.log.info(
-      {
-        type: answer.command_type,
-        status: answer.status,
-        stream: answer.stream,
-        revision: answer.revision,
-        code: answer.error?.code,
-      },
-      'command settled',
-    )
+    const told = {
+      command: answer.command_type,
+      status: answer.status,
+      stream: answer.stream,
+      revision: answer.revision,
+      code: answer.error?.code,
+    }
+    log[read.command.type === 'agent.heartbeat' ? 'debug' : 'info'](told, 'command settled')
   }

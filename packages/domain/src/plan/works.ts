@@ -102,7 +102,10 @@ const inOrder = (tasks: readonly PlannedTask[]): PlannedTask[] => {
 const only = ({ input_schema }: Pick<PlannedTask, 'input_schema'>, values: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(values).filter(([name]) => Object.hasOwn(input_schema, name)))
 
-const identity = (key: WorkKey): WorkKey & { work_id: string } => ({ work_id: workIdOf(key), ...key })
+const identity = ({ client_id, episode, stage, visit, kind, n }: WorkKey): WorkKey & { work_id: string } => {
+  const key = { client_id, episode, stage, visit, kind, n }
+  return { work_id: workIdOf(key), ...key }
+}
 
 const broughtBy = (
   { client_id }: Visit,

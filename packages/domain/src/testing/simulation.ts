@@ -141,6 +141,7 @@ export const simulation = ({
   const done = new Set<string>()
   const timers = new Map<string, Extract<Process.Step, { do: 'set_timer' }>>()
   const refused: string[] = []
+  const sent: Process.Command[] = []
 
   const record = (events: readonly Process.Event[], commandId: string) => {
     events.forEach((event, index) => {
@@ -153,6 +154,7 @@ export const simulation = ({
   const send = (command: Process.Command, id: string, actor = { type: 'system', id: 'saga-processor' }): void => {
     if (done.has(id)) return // the streams remember
     done.add(id)
+    sent.push(command)
     try {
       if ('work_id' in command.data && !command.type.startsWith('journey.')) {
         const events = works.get(command.data.work_id) ?? []
@@ -254,6 +256,7 @@ export const simulation = ({
     journey,
     works,
     refused,
+    sent,
     timers,
     past,
     worksOfKind: (kind: string) =>

@@ -1,0 +1,1 @@
+export { catalog, config, goodAgents, simulation, type Agents } from './simulation.js'
