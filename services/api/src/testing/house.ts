@@ -1,0 +1,102 @@
+import { commandQueue, exchanges, type CommandAnswer, type Recorded } from '@journey/contracts'
+import { testDatabase, testVhost } from '@journey/embedded/testing'
+import { createConnection, createPublisher } from '@journey/messaging'
+import { createCuttableLink, openTestBroker, type CuttableLink, type TestBroker } from '@journey/messaging/testing'
+import { migrate } from '@journey/migrations'
+import { applyBatch, createDatabase, project, settle, type Database } from '@journey/read-model'
+import { createRegistry, silentLog } from '@journey/runtime'
+import type { FastifyInstance } from 'fastify'
+import { createDesk } from '../desk.js'
+import { createFreshness } from '../journeys/freshness.js'
+import { createServer } from '../server.js'
+
+/** An API of its own on real servers, both reached through links that can be cut. */
+export type House = {
+  app: FastifyInstance
+  db: Database['db']
+  broker: TestBroker
+  toBroker: CuttableLink
+  toDatabase: CuttableLink
+  /** Brings events into the read model, as the projector does. */
+  apply(events: readonly Recorded[]): Promise<void>
+  /** Settles a command, as the command-handler does. */
+  settle(answer: Partial<CommandAnswer> & { command_id: string }): Promise<unknown>
+}
+
+export const withHouse = async (
+  use: (house: House) => Promise<void>,
+  options: { token?: string; handlerQueue?: boolean } = {},
+): Promise<void> => {
+  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
+  await migrate(own.url)
+  const [toBroker, toDatabase] = [await createCuttableLink(vhost.url), await createCuttableLink(own.url)]
+  const log = silentLog()
+  const broker = await openTestBroker(vhost.url)
+  const connection = createConnection({
+    url: toBroker.url,
+    name: 'spec',
+    log,
+    topology: () => ({ exchanges: Object.values(exchanges), queues: [] }),
+  })
+  await connection.start()
+  if (options.handlerQueue ?? true) {
+    await broker.channel.assertQueue(commandQueue)
+    await broker.channel.bindQueue(commandQueue, exchanges.commands.name, '#')
+  }
+  const direct = createDatabase({ url: own.url, name: 'spec', log })
+  const database = createDatabase({ url: toDatabase.url, name: 'api', log })
+  const publisher = createPublisher({ connection, timeoutMs: 2_000 })
+  const app = await createServer({
+    db: database.db,
+    desk: createDesk({ db: database.db, publisher, log }),
+    freshness: createFreshness(database.db),
+    checks: { database: () => database.check(), broker: () => connection.check() },
+    registry: createRegistry('api'),
+    log,
+    version: '1.0.0',
+    token: options.token,
+    aliveWithinMs: 30_000,
+  })
+  const known: Recorded[] = []
+  try {
+    await use({
+      app,
+      db: direct.db,
+      broker,
+      toBroker,
+      toDatabase,
+      apply: async (events) => {
+        known.push(...events)
+        await applyBatch(
+          {
+            db: direct.db,
+            name: 'projector',
+            project,
+            readMissing: (stream, from, to) =>
+              Promise.resolve(
+                known.filter((one) => one.stream === stream && one.revision >= from && one.revision <= to),
+              ),
+          },
+          events,
+        )
+      },
+      settle: (answer) =>
+        settle(direct.db, {
+          command_type: 'journey.start',
+          status: 'accepted',
+          stream: null,
+          revision: null,
+          events: [],
+          error: null,
+          ...answer,
+        }),
+    })
+  } finally {
+    await app.close()
+    await connection.stop()
+    await broker.close()
+    await Promise.all([database.stop(), direct.stop()])
+    await Promise.all([toBroker.close(), toDatabase.close()])
+    await Promise.all([own.drop(), vhost.drop()])
+  }
+}
