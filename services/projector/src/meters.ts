@@ -102,6 +102,16 @@ export const createProjectorMeters = (registry: Registry, counts: Counts, log: L
     async () => [['', await counts.parked()]],
   )
 
+  // At 0 from the beginning: Prometheus' `increase` does not see the event that a series appears with.
+  for (const reason of [...categories, 'other']) rollbacks.inc({ reason }, 0)
+  for (const [n, to_stage] of stages.entries()) {
+    const from_stage = stages[n - 1] ?? 'none'
+    for (const result of ['success', 'failure']) {
+      transitions.inc({ from_stage, to_stage, result }, 0)
+      if (n > 0) transitions.inc({ from_stage: to_stage, to_stage: from_stage, result }, 0)
+    }
+  }
+
   const count = (step: Step): void => {
     if (step.family === 'journey') return countJourney(step)
     if (step.family === 'work') return countWork(step)
