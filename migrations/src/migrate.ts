@@ -34,9 +34,12 @@ const withMigrator = async <T>(databaseUrl: string, work: (migrator: Migrator) =
     application_name: 'migrations',
     max: 2,
     connectionTimeoutMillis: 5_000,
-    onConnect: async (client) => void (await client.query(`set time zone 'UTC'`)),
+    onConnect: async (client) => {
+      client.on('error', () => undefined) // a lost connection also fails the query that is under way
+      await client.query(`set time zone 'UTC'`)
+    },
   })
-  pool.on('error', () => undefined) // a lost connection also fails the query that is under way
+  pool.on('error', () => undefined)
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
   try {
     return await work(new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } }))

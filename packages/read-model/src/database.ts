@@ -42,12 +42,14 @@ export const createDatabase = (options: DatabaseOptions): Database => {
     idleTimeoutMillis: 60_000,
     keepAlive: true,
     types: { getTypeParser },
-    onConnect: async (client) =>
-      void (await client.query(
+    onConnect: async (client) => {
+      client.on('error', () => undefined) // one in use fails its query too; unheard, the event would end the process
+      await client.query(
         `select set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),
            set_config('statement_timeout', $1, false)`,
         [String(statementTimeoutMs)],
-      )),
+      )
+    },
   })
   pool.on('error', (error) => log.warn({ err: error }, 'an idle connection to PostgreSQL was lost'))
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: withOurFaults(pool) }) })

@@ -6,7 +6,7 @@ import { sqlStateOf } from '../faults.js'
 import type { Tables } from '../tables.js'
 import { lockGates, moveGates } from './gates.js'
 import { lineUp, withoutGap } from './line-up.js'
-import { park, parkedAmong, raiseLastSeen, unpark } from './parked.js'
+import { park, parkedWith, raiseLastSeen, unpark } from './parked.js'
 import type { ParkedStream } from './table.js'
 
 /** An ordered consumer: its name, what it makes of events, and where it reads what the bus did not bring. */
@@ -63,6 +63,14 @@ const run = async <Result>(
 type Plan = { stream: string; events: Recorded[]; lastSeen: number; trouble?: Trouble }
 type Trouble = { revision: number; code: string; message: string; waitsFor: string | null }
 
+/** What was found, with the gates locked, and what is to be done. Streams of the batch without a plan stay parked. */
+type Work = {
+  batch: ReadonlyMap<string, Recorded[]>
+  gates: Map<string, number>
+  parked: ReadonlyMap<string, ParkedStream>
+  plans: Plan[]
+}
+
 type Apply = <Result>(consumer: Consumer<Result>, transaction: Transaction<Tables>, plans: Plan[]) => Promise<Result[]>
 
 const attempt = <Result>(
@@ -72,58 +80,62 @@ const attempt = <Result>(
   apply: Apply,
 ): Promise<Applied<Result>> =>
   consumer.db.transaction().execute(async (transaction) => {
-    const batch = byStream(events)
-    const streams = [...new Set([...batch.keys(), ...retried])]
-    const gates = await lockGates(transaction, consumer.name, streams)
-    const parked = new Map(
-      (await parkedAmong(transaction, consumer.name, streams)).map((one) => [one.stream, one] as const),
-    )
-    const isHeldUp = (stream: string) => parked.has(stream) && !retried.includes(stream)
-
-    const plans: Plan[] = []
-    for (const stream of streams)
-      if (!isHeldUp(stream)) plans.push(await planOf(consumer, stream, gates, batch.get(stream), parked.get(stream)))
-    const going = new Set(plans.filter((plan) => plan.events.length > 0).map(({ stream }) => stream))
-    const waiting = [...parked.values()].filter(
-      ({ stream, waits_for_stream }) =>
-        waits_for_stream !== null && going.has(waits_for_stream) && !retried.includes(stream),
-    )
-    const further = waiting.map(({ stream }) => stream).filter((stream) => !gates.has(stream))
-    for (const [stream, revision] of await lockGates(transaction, consumer.name, further)) gates.set(stream, revision)
-    for (const one of waiting) plans.push(await planOf(consumer, one.stream, gates, batch.get(one.stream), one))
-
-    const results = await apply(consumer, transaction, plans)
-
-    const planned = new Set(plans.map(({ stream }) => stream))
-    const through = plans.filter(({ trouble }) => !trouble).map(({ stream }) => stream)
-    const parkedNow = plans.flatMap((plan) => (plan.trouble ? parkingOf(consumer.name, plan, plan.trouble) : []))
-    const reached = plans.filter((plan) => plan.events.length > 0)
-    const heldUp = [...batch].filter(([stream]) => !planned.has(stream))
-    await moveGates(transaction, consumer.name, revisionsOf(reached.map(({ stream, events }) => [stream, events])))
-    await raiseLastSeen(transaction, consumer.name, revisionsOf(heldUp))
-    await unpark(
-      transaction,
-      consumer.name,
-      through.filter((stream) => parked.has(stream)),
-    )
-    for (const one of parkedNow) await park(transaction, one)
-
-    const ofBatch = new Set(events)
-    const done = plans.flatMap((plan) => plan.events)
-    const applied = done.filter((event) => ofBatch.has(event)).length
-    const duplicates = [...batch].reduce(
-      (sum, [stream, some]) => sum + lineUp(gates.get(stream) ?? -1, some).duplicates,
-      0,
-    )
-    return {
-      applied,
-      duplicates,
-      healed: done.length - applied,
-      parked: events.length - duplicates - applied,
-      parkedNow,
-      results,
-    }
+    const work = await prepare(transaction, consumer, byStream(events), retried)
+    const results = await apply(consumer, transaction, work.plans)
+    const parkedNow = await note(transaction, consumer.name, work)
+    return { ...countsOf(events, work), parkedNow, results }
   })
+
+const prepare = async <Result>(
+  transaction: Transaction<Tables>,
+  consumer: Consumer<Result>,
+  batch: ReadonlyMap<string, Recorded[]>,
+  retried: readonly string[],
+): Promise<Work> => {
+  const streams = [...new Set([...batch.keys(), ...retried])]
+  const gates = await lockGates(transaction, consumer.name, streams)
+  const found = await parkedWith(transaction, consumer.name, streams)
+  const parked = new Map(found.map((one) => [one.stream, one]))
+  const plan = (stream: string) => planOf(consumer, stream, gates, batch.get(stream), parked.get(stream))
+
+  const plans: Plan[] = []
+  for (const stream of streams) if (!parked.has(stream) || retried.includes(stream)) plans.push(await plan(stream))
+  // What waits for a stream that goes on is tried again with it.
+  const goingOn = new Set(plans.filter(({ events }) => events.length > 0).map(({ stream }) => stream))
+  const waiting = found
+    .filter((one) => one.waits_for_stream !== null && goingOn.has(one.waits_for_stream))
+    .map(({ stream }) => stream)
+    .filter((stream) => !retried.includes(stream))
+  const further = waiting.filter((stream) => !gates.has(stream))
+  for (const [stream, revision] of await lockGates(transaction, consumer.name, further)) gates.set(stream, revision)
+  for (const stream of waiting) plans.push(await plan(stream))
+  return { batch, gates, parked, plans }
+}
+
+/** Moves the gates, and notes which streams are parked now and which no more. */
+const note = async (
+  transaction: Transaction<Tables>,
+  consumer: string,
+  { batch, parked, plans }: Work,
+): Promise<Omit<ParkedStream, 'parked_at' | 'attempts'>[]> => {
+  const planned = new Set(plans.map(({ stream }) => stream))
+  const reached = plans.filter(({ events }) => events.length > 0)
+  const through = plans.filter(({ stream, trouble }) => !trouble && parked.has(stream)).map(({ stream }) => stream)
+  const parkedNow = plans.flatMap((plan) => (plan.trouble ? parkingOf(consumer, plan, plan.trouble) : []))
+  await moveGates(transaction, consumer, revisionsOf(reached.map(({ stream, events }) => [stream, events])))
+  await raiseLastSeen(transaction, consumer, revisionsOf([...batch].filter(([stream]) => !planned.has(stream))))
+  await unpark(transaction, consumer, through)
+  for (const one of parkedNow) await park(transaction, one)
+  return parkedNow
+}
+
+const countsOf = (events: readonly Recorded[], { batch, gates, plans }: Work) => {
+  const ofBatch = new Set(events)
+  const done = plans.flatMap((plan) => plan.events)
+  const applied = done.filter((event) => ofBatch.has(event)).length
+  const duplicates = [...batch].reduce((sum, [stream, some]) => sum + lineUp(gates.get(stream)!, some).duplicates, 0)
+  return { applied, duplicates, healed: done.length - applied, parked: events.length - duplicates - applied }
+}
 
 /** What is to be done for a stream, with what is missing read from the event store. */
 const planOf = async <Result>(

@@ -3,7 +3,7 @@ import type { Tables } from '../tables.js'
 import type { ParkedStream } from './table.js'
 
 /** The parked ones among some streams, and those that wait for one of them. */
-export const parkedAmong = (
+export const parkedWith = (
   transaction: Transaction<Tables>,
   consumer: string,
   streams: readonly string[],
