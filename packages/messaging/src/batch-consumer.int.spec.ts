@@ -38,10 +38,17 @@ describe('a batch consumer', () => {
   }
   const publish = (n: number): Promise<void> => bus.broker.publish('journey.events', 'work.n', n)
 
-  it('hands over what is there in batches, in order', async () => {
+  it('hands over what is there in batches, in order and one at a time', async () => {
     for (const n of upTo(100)) await publish(n)
     const batches: number[][] = []
-    const consumer = await consume((messages) => Promise.resolve(void batches.push(numbers(messages))))
+    let isAtWork = false
+    const consumer = await consume(async (messages) => {
+      expect(isAtWork).to.equal(false)
+      isAtWork = true
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      isAtWork = false
+      batches.push(numbers(messages))
+    })
     await eventually('all', () => batches.flat().length === 100)
     expect(batches.flat()).to.deep.equal(upTo(100))
     expect(Math.max(...batches.map((batch) => batch.length))).to.be.within(2, 20)

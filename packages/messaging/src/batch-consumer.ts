@@ -46,8 +46,9 @@ export const createBatchConsumer = (options: BatchConsumerOptions): Part => {
   const pump = (): void => {
     clearTimeout(lingering)
     lingering = undefined
+    if (underWay) return
     buffer = buffer.filter(({ session }) => !session.signal.aborted) // the broker delivers those again
-    if (underWay || buffer.length === 0) return
+    if (buffer.length === 0) return
     const session = buffer[0]!.session
     const batch = buffer.splice(0, maxBatch).map(({ delivery }) => delivery)
     underWay = settle(batch, session).finally(() => {
@@ -93,7 +94,6 @@ export const createBatchConsumer = (options: BatchConsumerOptions): Part => {
     prepare: () => Promise.resolve(queue),
     deliver: (delivery, session) => {
       buffer.push({ delivery, session })
-      if (underWay) return
       if (buffer.length >= maxBatch) pump()
       else lingering ??= setTimeout(pump, lingerMs)
     },

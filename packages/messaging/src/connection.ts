@@ -70,7 +70,7 @@ const handshakeLimitMs = 10_000
 const farewellLimitMs = 3_000
 
 export const createConnection = (options: ConnectionOptions): Connection => {
-  const { name, log, heartbeatSeconds = 60, firstDelayMs = 100, mostDelayMs = 10_000 } = options
+  const { name, log, heartbeatSeconds = 60, firstDelayMs = 100, mostDelayMs = 5_000 } = options
   const urls = [options.url].flat().map((url) => withHeartbeat(url, heartbeatSeconds))
   const upListeners = new Set<(server: Server) => void>()
   const downListeners = new Set<(fault: Fault) => void>()

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { Registry } from 'prom-client'
+import type { Connection } from './connection.js'
 import { createBusMeters } from './meters.js'
 import { createPublisher } from './publisher.js'
 import { openBus, workTopology, type Bus } from './testing/bus.js'
@@ -121,12 +122,17 @@ describe('a publisher', () => {
     })
     await bus.broker.channel.deleteQueue('work')
     await bus.connection.declare(full)
-    const publisher = createPublisher({ connection: bus.connection })
+    let opened = 0
+    const counting = Object.create(bus.connection, {
+      confirmChannel: { value: () => (opened++, bus.connection.confirmChannel()) },
+    }) as Connection
+    const publisher = createPublisher({ connection: counting })
     await publisher.publish('journey.events', 'work.a', body)
     const refused = await failure(publisher.publish('journey.events', 'work.a', body))
     expect([refused.family, refused.code]).to.deep.equal(['unavailable', 'broker/not_confirmed'])
     await bus.broker.channel.purgeQueue('work')
     await publisher.publish('journey.events', 'work.a', body)
+    expect(opened).to.equal(2)
   })
 
   it('refuses what can never be published, and goes on', async () => {

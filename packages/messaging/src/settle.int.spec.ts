@@ -172,6 +172,17 @@ describe('a message whose handler fails', () => {
     expect(dead.properties.headers.long).to.have.length(65_400)
   })
 
+  it('waits, handled once, while its dead letter finds no queue', async () => {
+    let calls = 0
+    const { breaker } = await consume(() => (calls++, Promise.reject(malformed('command/unreadable', 'Not JSON'))))
+    await bus.broker.channel.deleteQueue('work.dlq')
+    await bus.broker.publish('journey.events', 'work.a', {}, { messageId: 'm-1' })
+    await eventually('paused', () => breaker.isOpen && breaker.reason)
+    await bus.connection.declareAgain()
+    expect((await deadLetter()).properties.messageId).to.equal('m-1')
+    expect(calls).to.equal(1)
+  })
+
   it('is dead-lettered though the connection is cut meanwhile', async () => {
     let calls = 0
     await consume(() => {
