@@ -112,6 +112,9 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
     const client = context.get<WebhookClient | undefined>(tokens.crmClient)
     const { db } = database
 
+    const probe = async () => {
+      await Promise.all([database.check(), connection.check()])
+    }
     const courierOf = (channel: Channel, client: WebhookClient): Courier => {
       const deliver = createDeliver({
         channel: channel.name,
@@ -142,7 +145,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         correlate(log),
         settle({
           publisher: createPublisher({ connection, meters: busMeters }),
-          breaker: createBreaker({ name: notifierQueue, probe: () => database.check(), log }),
+          breaker: createBreaker({ name: notifierQueue, probe, log }),
           service,
         }),
         createNotifier({

@@ -10,6 +10,7 @@ import { migrate } from '@journey/migrations'
 import { createDatabase, storeDelivery, type Database, type DeliveryRow } from '@journey/read-model'
 import { readSettings, silentLog, type Environment } from '@journey/runtime'
 import { expect } from 'chai'
+import { sql } from 'kysely'
 import { build } from './container.js'
 import { Settings } from './settings.js'
 
@@ -291,6 +292,24 @@ describe('a notifier that died', () => {
         const row = await rowIn('delivered')
         expect(idsOf(sink.received)).to.deep.equal([row.delivery_id, row.delivery_id])
         expect(row.attempts).to.equal(1)
+      },
+    )
+  })
+})
+
+describe('a notifier that loses its database while sending', () => {
+  it('lives on, and sends again under the same id', async () => {
+    let cut = (): Promise<unknown> => Promise.reject(new Error('not ready'))
+    await withSink(
+      (response, n) => void (n === 1 ? cut() : Promise.resolve()).then(() => response.writeHead(200).end()),
+      async ({ database, start, publish, rowIn }, sink, crm) => {
+        cut = () =>
+          sql`select pg_terminate_backend(pid) from pg_stat_activity
+              where application_name = 'notifier' and datname = current_database()`.execute(database.db)
+        await start(crm)
+        await publish(promoted())
+        const row = await rowIn('delivered')
+        expect(idsOf(sink.received)).to.deep.equal([row.delivery_id, row.delivery_id])
       },
     )
   })
