@@ -34,6 +34,7 @@ const withMigrator = async <T>(databaseUrl: string, work: (migrator: Migrator) =
     application_name: 'migrations',
     max: 2,
     connectionTimeoutMillis: 5_000,
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg-pool waits for the promise; its types do not say so
     onConnect: async (client) => {
       client.on('error', () => undefined) // a lost connection also fails the query that is under way
       await client.query(`set time zone 'UTC'`)

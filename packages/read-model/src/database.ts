@@ -42,6 +42,7 @@ export const createDatabase = (options: DatabaseOptions): Database => {
     idleTimeoutMillis: 60_000,
     keepAlive: true,
     types: { getTypeParser },
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg-pool waits for the promise; its types do not say so
     onConnect: async (client) => {
       client.on('error', () => undefined) // one in use fails its query too; unheard, the event would end the process
       await client.query(
@@ -56,7 +57,9 @@ export const createDatabase = (options: DatabaseOptions): Database => {
   let stopped: Promise<void> | undefined
   return {
     db,
-    check: async () => void (await sql`select 1`.execute(db)),
+    check: async () => {
+      await sql`select 1`.execute(db)
+    },
     stop: () => (stopped ??= db.destroy().then(() => (pool.ended ? undefined : pool.end()))),
   }
 }
@@ -99,12 +102,12 @@ const toSafeNumber = (text: string): number => {
   return number
 }
 
-const { builtins } = pg.types
+const { builtins, getTypeParser: parserOf } = pg.types
 const parsers = new Map<number, (text: string) => unknown>([
   [builtins.TIMESTAMP, toInstant],
   [builtins.TIMESTAMPTZ, toInstant],
   [builtins.INT8, toSafeNumber],
 ])
 
-const getTypeParser = ((oid: number, format?: 'text') =>
-  parsers.get(oid) ?? pg.types.getTypeParser(oid, format)) as pg.CustomTypesConfig['getTypeParser']
+const getTypeParser: pg.CustomTypesConfig['getTypeParser'] = (type, format) =>
+  parsers.get(type) ?? (parserOf(type, format) as unknown)

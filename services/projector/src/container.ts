@@ -135,7 +135,9 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         maxBatch: settings.maxBatch,
         lingerMs: settings.lingerMs,
         handle,
-        until: async () => void (await Promise.all([database.check(), store.check()])),
+        until: async () => {
+          await Promise.all([database.check(), store.check()])
+        },
         log,
         meters: busMeters,
       }),

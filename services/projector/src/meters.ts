@@ -113,8 +113,8 @@ export const createProjectorMeters = (registry: Registry, counts: Counts, log: L
   }
 
   const count = (step: Step): void => {
-    if (step.family === 'journey') return countJourney(step)
-    if (step.family === 'work') return countWork(step)
+    if (step.family === 'journey') countJourney(step)
+    else if (step.family === 'work') countWork(step)
   }
 
   const countJourney = ({ recorded: { event, at }, before, after }: Extract<Step, { family: 'journey' }>): void => {

@@ -23,7 +23,7 @@ export const lockGates = async (
     .onConflict((conflict) =>
       conflict
         .columns(['consumer', 'stream'])
-        .doUpdateSet(({ ref }) => ({ revision: ref('projection_gates.revision') })),
+        .doUpdateSet((row) => ({ revision: row.ref('projection_gates.revision') })),
     )
     .returning(['stream', 'revision'])
     .execute()

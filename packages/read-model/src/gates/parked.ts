@@ -12,8 +12,8 @@ export const parkedWith = (
     .selectFrom('parked_streams')
     .selectAll()
     .where('consumer', '=', consumer)
-    .where(({ or, eb }) =>
-      or([
+    .where((eb) =>
+      eb.or([
         eb('stream', '=', sql<string>`any(${streams}::text[])`),
         eb('waits_for_stream', '=', sql<string>`any(${streams}::text[])`),
       ]),
@@ -29,12 +29,12 @@ export const park = async (
     .insertInto('parked_streams')
     .values({ ...parked, parked_at: sql`now()`, attempts: 1 })
     .onConflict((conflict) =>
-      conflict.columns(['consumer', 'stream']).doUpdateSet(({ ref }) => ({
-        first_revision: ref('excluded.first_revision'),
+      conflict.columns(['consumer', 'stream']).doUpdateSet((row) => ({
+        first_revision: row.ref('excluded.first_revision'),
         last_seen: sql`greatest(parked_streams.last_seen, excluded.last_seen)`,
-        code: ref('excluded.code'),
-        message: ref('excluded.message'),
-        waits_for_stream: ref('excluded.waits_for_stream'),
+        code: row.ref('excluded.code'),
+        message: row.ref('excluded.message'),
+        waits_for_stream: row.ref('excluded.waits_for_stream'),
         attempts: sql`parked_streams.attempts + 1`,
       })),
     )

@@ -20,7 +20,7 @@ export const historyRow = (
   actor,
   correlation_id: correlationId,
   causation_id: causationId,
-  data: withoutToken(event.data as unknown as JsonObject),
+  data: withoutToken(event.data),
 })
 
 const withoutToken = ({ token: _, ...data }: JsonObject): JsonObject => data

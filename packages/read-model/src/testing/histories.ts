@@ -55,8 +55,10 @@ export const actions: readonly Action[] = Object.entries(weights).flatMap(([acti
 /**
  * The log that some moves lead to: each is turned into a command and decided by the domain, on the state that the moves before
  * it left; what the domain refuses leaves no event. Every history made here could have happened.
+ *
+ * @param name begins the ids of clients and agents, for specs that share an event store
  */
-export const logOf = (moves: readonly Move[]): Recorded[] => {
+export const logOf = (moves: readonly Move[], name = 'client'): Recorded[] => {
   const log: Recorded[] = []
   const streams = new Map<string, DomainEvent[]>()
   const works = new Map<string, string[]>()
@@ -91,7 +93,7 @@ export const logOf = (moves: readonly Move[]): Recorded[] => {
     }
   }
 
-  const clientId = (client: number) => `client-${client}`
+  const clientId = (client: number) => `${name}-${client}`
   const journeyOf = (client: number) => Journey.fold(historyOf<Journey.Event>(journeyStream(clientId(client))))
   const decideJourney = (client: number, command: Journey.Command): void => {
     const stream = journeyStream(clientId(client))
@@ -152,116 +154,122 @@ export const logOf = (moves: readonly Move[]): Recorded[] => {
     return ids[pick % Math.max(ids.length, 1)]
   }
 
-  const play = ({ client, action, pick }: Move): void => {
+  /** What a move may look at: the visit is undefined before the client's first journey. */
+  const turnOf = ({ client, pick }: Move) => {
     const client_id = clientId(client)
     const state = journeyOf(client)
-    const visit =
-      state.status === 'none'
-        ? undefined
-        : { client_id, episode: state.episode, stage: state.stage, visit: state.visits[state.stage] }
-    const reason = `because of ${pick}`
-    switch (action) {
-      case 'start':
-        return decideJourney(client, { type: 'journey.start', data: { client_id, ...profile(pick) } })
-      case 'create_setup':
-        return create(client, 'setup', 1, pick)
-      case 'create_gate':
-        return create(client, 'gate', 1 + (pick % 3), pick)
-      case 'create_rollback':
-        return create(client, 'rollback', 1, pick)
-      case 'complete_task':
-      case 'fail_task':
-      case 'time_out_task': {
-        const found = taskIn(client, pick, 'running')
-        const running = found?.task.attempts.at(-1)
-        if (!found || !running) return
-        const { workId: work_id, taskId: task_id } = found
-        const answer = { work_id, task_id, attempt: running.attempt, token: running.token }
-        if (action === 'time_out_task') return decideWork(work_id, { type: 'task.time_out', data: answer })
-        if (action === 'fail_task') {
-          const data = { ...answer, code: 'agent/refused', retryable: pick % 3 > 0, ...(pick % 2 && { agent_id: 'b' }) }
-          return decideWork(work_id, { type: 'task.fail', data })
-        }
-        const output = pick % 5 === 0 ? { environment_id: 7 } : { environment_id: `env-${pick}` }
-        return decideWork(work_id, { type: 'task.complete', data: { ...answer, output, agent_id: 'a' } })
-      }
-      case 'late_result': {
-        const found = taskIn(client, pick, 'retrying', 'failed', 'running', 'completed', 'pending')
-        const first = found?.task.attempts[0]
-        if (!found || !first) return
-        return decideWork(found.workId, {
-          type: 'task.complete',
-          data: { work_id: found.workId, task_id: found.taskId, ...first, output: { late: pick } },
-        })
-      }
-      case 'start_retry': {
-        const found = taskIn(client, pick, 'retrying')
-        if (found?.task.status !== 'retrying') return
-        const data = { work_id: found.workId, task_id: found.taskId, attempt: found.task.attempt }
-        return decideWork(found.workId, { type: 'task.start_retry', data })
-      }
-      case 'decide_approval': {
-        const found = taskIn(client, pick, 'asked')
-        if (!found) return
-        const decision = pick % 3 === 0 ? 'reject' : 'approve'
-        const data = { work_id: found.workId, task_id: found.taskId, decision, ...(pick % 2 && { comment: reason }) }
-        return decideWork(found.workId, { type: 'approval.decide', data } as UnitOfWork.Command)
-      }
-      case 'retry_work':
-      case 'cancel_work':
-      case 'time_out_gate': {
-        const work_id = workOf(client, pick)
-        if (work_id === undefined) return
-        if (action === 'retry_work') return decideWork(work_id, { type: 'unit_of_work.retry', data: { work_id } })
-        if (action === 'time_out_gate') return decideWork(work_id, { type: 'unit_of_work.time_out', data: { work_id } })
-        return decideWork(work_id, { type: 'unit_of_work.cancel', data: { work_id, reason } })
-      }
-      case 'request_evaluation':
-        if (!visit) return
-        return decideJourney(client, {
-          type: 'journey.request_evaluation',
-          data: { ...visit, trigger: pick % 3 ? 'setup_completed' : 'requested' },
-        })
-      case 'record_evaluation': {
-        if (!visit || state.status === 'none') return
-        const n = state.gate.n
-        const data = { ...visit, n, work_id: workIdOf({ ...visit, kind: 'gate', n }), checks: checks(pick) }
-        return decideJourney(client, { type: 'journey.record_evaluation', data })
-      }
-      case 'hold':
-        return decideJourney(client, { type: 'journey.hold', data: { client_id, reason } })
-      case 'release':
-        return decideJourney(client, { type: 'journey.release', data: { client_id, reason } })
-      case 'promote':
-        return decideJourney(client, { type: 'journey.promote', data: { client_id } })
-      case 'roll_back':
-        return decideJourney(client, { type: 'journey.rollback', data: { client_id, reason } })
-      case 'finish_rollback': {
-        if (!visit) return
-        const outcome = pick % 3 === 0 ? 'failed' : 'completed'
-        const work_id = workIdOf({ ...visit, kind: 'rollback', n: 1 })
-        return decideJourney(client, { type: 'journey.finish_rollback', data: { ...visit, work_id, outcome, reason } })
-      }
-      case 'cancel':
-        return decideJourney(client, { type: 'journey.cancel', data: { client_id, reason } })
-      case 'complete':
-        return decideJourney(client, { type: 'journey.complete', data: { client_id } })
-      case 'register_agent': {
-        const agent_id = `agent-${client}`
-        const stream = agentStream(agent_id)
-        const data = { agent_id, name: `Agent ${pick}`, intents: ['provision', `check_${pick}`], type: 'reference' }
-        return append(stream, dana, () =>
-          Agent.decide(
-            { type: 'agent.register', data: { ...data, version: '1.0', cognitive_pattern: null } },
-            Agent.fold(historyOf<Agent.Event>(stream)),
-            { actor: dana },
-          ),
-        )
-      }
+    const { episode, stage } = state.status === 'none' ? { episode: 0, stage: 'sandbox' as const } : state
+    const visit = state.status === 'none' ? undefined : { client_id, episode, stage, visit: state.visits[stage] }
+    return {
+      client,
+      client_id,
+      pick,
+      visit,
+      n: state.status === 'none' ? 0 : state.gate.n,
+      reason: `because of ${pick}`,
     }
   }
+  type Turn = ReturnType<typeof turnOf>
 
-  moves.forEach(play)
+  const running = ({ client, pick }: Turn) => {
+    const found = taskIn(client, pick, 'running')
+    const attempt = found?.task.attempts.at(-1)
+    return found && attempt && { work_id: found.workId, task_id: found.taskId, ...attempt }
+  }
+
+  const act: Record<Action, (turn: Turn) => void> = {
+    start: ({ client, client_id, pick }) =>
+      decideJourney(client, { type: 'journey.start', data: { client_id, ...profile(pick) } }),
+    create_setup: ({ client, pick }) => create(client, 'setup', 1, pick),
+    create_gate: ({ client, pick }) => create(client, 'gate', 1 + (pick % 3), pick),
+    create_rollback: ({ client, pick }) => create(client, 'rollback', 1, pick),
+    complete_task: (turn) => {
+      const task = running(turn)
+      const output = { environment_id: turn.pick % 5 === 0 ? 7 : `env-${turn.pick}` } // a number is no valid output
+      if (task) decideWork(task.work_id, { type: 'task.complete', data: { ...task, output, agent_id: 'a' } })
+    },
+    fail_task: (turn) => {
+      const task = running(turn)
+      const failure = { code: 'agent/refused', retryable: turn.pick % 3 > 0, ...(turn.pick % 2 && { agent_id: 'b' }) }
+      if (task) decideWork(task.work_id, { type: 'task.fail', data: { ...task, ...failure } })
+    },
+    time_out_task: (turn) => {
+      const task = running(turn)
+      if (task) decideWork(task.work_id, { type: 'task.time_out', data: task })
+    },
+    late_result: ({ client, pick }) => {
+      const found = taskIn(client, pick, 'retrying', 'failed', 'running', 'completed', 'pending')
+      const first = found?.task.attempts[0]
+      if (!found || !first) return
+      const data = { work_id: found.workId, task_id: found.taskId, ...first, output: { late: pick } }
+      decideWork(found.workId, { type: 'task.complete', data })
+    },
+    start_retry: ({ client, pick }) => {
+      const found = taskIn(client, pick, 'retrying')
+      if (found?.task.status !== 'retrying') return
+      const data = { work_id: found.workId, task_id: found.taskId, attempt: found.task.attempt }
+      decideWork(found.workId, { type: 'task.start_retry', data })
+    },
+    decide_approval: ({ client, pick, reason }) => {
+      const found = taskIn(client, pick, 'asked')
+      if (!found) return
+      const decision: UnitOfWork.Decision = pick % 3 === 0 ? 'reject' : 'approve'
+      const data = { work_id: found.workId, task_id: found.taskId, decision, ...(pick % 2 && { comment: reason }) }
+      decideWork(found.workId, { type: 'approval.decide', data })
+    },
+    retry_work: ({ client, pick }) => {
+      const work_id = workOf(client, pick)
+      if (work_id) decideWork(work_id, { type: 'unit_of_work.retry', data: { work_id } })
+    },
+    cancel_work: ({ client, pick, reason }) => {
+      const work_id = workOf(client, pick)
+      if (work_id) decideWork(work_id, { type: 'unit_of_work.cancel', data: { work_id, reason } })
+    },
+    time_out_gate: ({ client, pick }) => {
+      const work_id = workOf(client, pick)
+      if (work_id) decideWork(work_id, { type: 'unit_of_work.time_out', data: { work_id } })
+    },
+    request_evaluation: ({ client, pick, visit }) => {
+      const trigger = pick % 3 ? 'setup_completed' : 'requested'
+      if (visit) decideJourney(client, { type: 'journey.request_evaluation', data: { ...visit, trigger } })
+    },
+    record_evaluation: ({ client, pick, visit, n }) => {
+      if (!visit) return
+      const data = { ...visit, n, work_id: workIdOf({ ...visit, kind: 'gate', n }), checks: checks(pick) }
+      decideJourney(client, { type: 'journey.record_evaluation', data })
+    },
+    hold: ({ client, client_id, reason }) =>
+      decideJourney(client, { type: 'journey.hold', data: { client_id, reason } }),
+    release: ({ client, client_id, reason }) =>
+      decideJourney(client, { type: 'journey.release', data: { client_id, reason } }),
+    promote: ({ client, client_id }) => decideJourney(client, { type: 'journey.promote', data: { client_id } }),
+    roll_back: ({ client, client_id, reason }) =>
+      decideJourney(client, { type: 'journey.rollback', data: { client_id, reason } }),
+    finish_rollback: ({ client, pick, visit, reason }) => {
+      if (!visit) return
+      const outcome = pick % 3 === 0 ? 'failed' : 'completed'
+      const work_id = workIdOf({ ...visit, kind: 'rollback', n: 1 })
+      decideJourney(client, { type: 'journey.finish_rollback', data: { ...visit, work_id, outcome, reason } })
+    },
+    cancel: ({ client, client_id, reason }) =>
+      decideJourney(client, { type: 'journey.cancel', data: { client_id, reason } }),
+    complete: ({ client, client_id }) => decideJourney(client, { type: 'journey.complete', data: { client_id } }),
+    register_agent: ({ client, pick }) => {
+      const agent_id = `${name}-agent-${client}`
+      const intents = ['provision', `check_${pick}`]
+      const registration = { agent_id, name: `Agent ${pick}`, intents, type: 'reference', version: '1.0' }
+      const stream = agentStream(agent_id)
+      append(stream, dana, () =>
+        Agent.decide(
+          { type: 'agent.register', data: { ...registration, cognitive_pattern: null } },
+          Agent.fold(historyOf<Agent.Event>(stream)),
+          { actor: dana },
+        ),
+      )
+    },
+  }
+
+  for (const move of moves) act[move.action](turnOf(move))
   return log
 }
 

@@ -1,1 +1,2 @@
+export { actions, logOf, type Action, type Move } from './histories.js'
 export { actualRows, expectedRows, type ComparableRows } from './rows.js'

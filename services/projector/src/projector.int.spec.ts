@@ -1,0 +1,176 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type AddressInfo } from 'node:net'
+import { expect } from 'chai'
+import {
+  bucketKey,
+  bucketOf,
+  exchanges,
+  fromStored,
+  partitionKeyOf,
+  toBus,
+  type Recorded,
+  type Stored,
+  type StoredMetadata,
+} from '@journey/contracts'
+import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { createEventStore, type EventStore } from '@journey/event-store'
+import { createCuttableLink, eventually, openTestBroker } from '@journey/messaging/testing'
+import { migrate } from '@journey/migrations'
+import { createDatabase } from '@journey/read-model'
+import { actions, actualRows, expectedRows, logOf, type Move } from '@journey/read-model/testing'
+import { readSettings, silentLog, type Environment } from '@journey/runtime'
+import { build } from './container.js'
+import { Settings } from './settings.js'
+
+const moves = Array.from({ length: 250 }, (_, n): Move => ({
+  client: n % 3,
+  action: actions[(n * 31) % actions.length]!,
+  pick: n % 17,
+}))
+
+/** Stores a log as the command-handler would, and gives it back as it stands in the store. */
+const stored = async (store: EventStore, log: readonly Recorded[]): Promise<Stored[]> => {
+  for (const { id, event, version, at, stream, revision, source, correlationId, causationId, actor } of log) {
+    const metadata: StoredMetadata = {
+      $correlationId: correlationId,
+      $causationId: causationId,
+      version,
+      timestamp: at,
+      source,
+      actor,
+      command_type: 'spec',
+      command_digest: 'spec',
+    }
+    const expected = revision === 0 ? 'no_stream' : revision - 1
+    await store.append(stream, expected, [{ id, type: event.type, data: event.data, metadata }])
+  }
+  const streams = [...new Set(log.map(({ stream }) => stream))]
+  const all = (await Promise.all(streams.map((stream) => store.read(stream)))).flat()
+  return all.sort((a, b) => (a.position < b.position ? -1 : 1))
+}
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+
+const setup = async () => {
+  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
+  await migrate(own.url)
+  const link = await createCuttableLink(own.url)
+  const broker = await openTestBroker(vhost.url)
+  const store = createEventStore({ url: testEventStoreUrl(), log: silentLog() })
+  const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })
+  const { db } = database
+  const log = await stored(store, logOf(moves, `spec-${randomUUID()}`))
+  const port = await freePort()
+  const env: Environment = {
+    DATABASE_URL: link.url,
+    RABBITMQ_URL: vhost.url,
+    EVENT_STORE_URL: testEventStoreUrl(),
+    JOURNEY_HEALTH_PORT: String(port),
+    JOURNEY_PROJECTOR_BATCH: '20',
+    LOG_LEVEL: 'silent',
+  }
+  const { service } = build(readSettings(Settings, env))
+  await service.start()
+  const expected = expectedRows(log.flatMap((one) => fromStored(one) ?? []))
+  return {
+    db,
+    link,
+    log,
+    broker,
+    health: async (path: string) => fetch(`http://127.0.0.1:${port}${path}`),
+    publish: async (event: Stored) => {
+      const body = toBus(event)!
+      const clientId = body.data.client_id
+      const group = partitionKeyOf(event.stream, typeof clientId === 'string' ? clientId : undefined)
+      await broker.publish(exchanges.events.name, body.event_type, body, {
+        messageId: event.id,
+        CC: [bucketKey(bucketOf(group))],
+      })
+    },
+    hasAll: async () => {
+      try {
+        expect(await actualRows(db)).to.deep.equal(expected)
+        return true
+      } catch {
+        return false
+      }
+    },
+    mustHaveAll: async () => expect(await actualRows(db)).to.deep.equal(expected),
+    stop: async () => {
+      await service.stop()
+      await broker.close()
+      await store.stop()
+      await database.stop()
+      await link.close()
+      await Promise.all([own.drop(), vhost.drop()])
+    },
+  }
+}
+
+const withProjector = async (use: (house: Awaited<ReturnType<typeof setup>>) => Promise<void>): Promise<void> => {
+  const house = await setup()
+  try {
+    await use(house)
+  } finally {
+    await house.stop()
+  }
+}
+
+describe('the projector', () => {
+  it('makes the rows that the streams tell of, though messages are lost and come twice', () =>
+    withProjector(async ({ log, publish, hasAll, mustHaveAll, health }) => {
+      const last = new Map(log.map((event) => [event.stream, event]))
+      const arriving = log.filter((event, n) => n % 5 !== 0 || last.get(event.stream) === event)
+      for (const [n, event] of arriving.entries()) {
+        await publish(event)
+        if (n % 7 === 0) await publish(arriving[Math.floor(n / 2)]!)
+      }
+      await eventually('all rows', hasAll).catch(mustHaveAll)
+      expect((await health('/ready')).status).to.equal(200)
+      const metrics = await (await health('/metrics')).text()
+      expect(metrics).to.match(/journey_projection_events_total\{outcome="healed".*\} [1-9]/)
+      expect(metrics).to.match(/journey_active_count\{stage="sandbox".*\} \d/)
+      expect(metrics).to.match(/journey_exit_criteria_pass_rate\{stage="sandbox".*\} (0\.\d+|0|1)\n/)
+    }))
+
+  it('waits while PostgreSQL is away, says so, and goes on by itself', () =>
+    withProjector(async ({ log, publish, hasAll, mustHaveAll, health, link }) => {
+      const half = Math.floor(log.length / 2)
+      for (const event of log.slice(0, half)) await publish(event)
+      link.sever()
+      for (const event of log.slice(half)) await publish(event)
+      expect((await health('/ready')).status).to.equal(503)
+      expect(await hasAll()).to.equal(false)
+      link.mend()
+      for (const event of log.slice(0, 3)) await publish(event)
+      await eventually('all rows', hasAll, 20_000).catch(mustHaveAll)
+      link.cut()
+      await eventually('ready again', async () => (await health('/ready')).status === 200)
+    }))
+
+  it('keeps what it cannot read as dead letters and goes on', () =>
+    withProjector(async ({ db, log, publish, broker, hasAll, mustHaveAll }) => {
+      const { revision: _, ...noRevision } = toBus(log[0]!)!.metadata
+      await broker.publish(exchanges.events.name, 'bucket.07', Buffer.from('rubbish'), { messageId: 'rubbish' })
+      await broker.publish(exchanges.events.name, 'bucket.07', { ...toBus(log[0]!), metadata: noRevision })
+      await broker.publish(exchanges.events.name, 'bucket.07', { ...toBus(log[0]!), event_version: '2.0' })
+      for (const event of log) await publish(event)
+      await eventually('all rows', hasAll).catch(mustHaveAll)
+      const letters = await eventually('dead letters', async () => {
+        const rows = await db.selectFrom('dead_letters').select(['queue', 'reason', 'code', 'state']).execute()
+        return rows.length === 3 && rows
+      })
+      const queue = 'projector.events.3'
+      expect(letters).to.have.deep.members([
+        { queue, reason: 'malformed', code: 'json/unreadable', state: 'open' },
+        { queue, reason: 'malformed', code: 'event/invalid', state: 'open' },
+        { queue, reason: 'unsupported_version', code: 'event/unsupported_version', state: 'open' },
+      ])
+    }))
+})
