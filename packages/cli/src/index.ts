@@ -1,1 +1,1 @@
-export {}
+export { runDemo, type DemoOptions, type DemoResult } from './demo.js'

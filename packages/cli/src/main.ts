@@ -1,0 +1,28 @@
+import { userInfo } from 'node:os'
+import { run } from './program.js'
+
+/** Nameless users exist: containers run under bare numbers. */
+const user = (): string => {
+  try {
+    return userInfo().username
+  } catch {
+    return 'journey-cli'
+  }
+}
+
+const interrupt = new AbortController()
+process.once('SIGINT', () => interrupt.abort(new Error('interrupted')))
+// A reader that has seen enough, such as head, closes the pipe: no reason to complain.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit()
+  throw error
+})
+
+process.exitCode = await run(process.argv.slice(2), {
+  env: process.env,
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  isTerminal: process.stdout.isTTY === true,
+  user: user(),
+  signal: interrupt.signal,
+})
