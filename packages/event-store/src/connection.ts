@@ -45,5 +45,10 @@ export class Connection {
   async close(reason: Error): Promise<void> {
     for (const end of [...this.running]) end(reason)
     await this.client.dispose()
+    // Protected, but the only way to the channel. Left open, it would let calls that still wait for the server's features
+    // start another stream, whose end would later reject the appends of the next connection.
+    void this.client['getChannel']().then((channel) => channel.close(), ignore)
   }
 }
+
+const ignore = (): void => undefined

@@ -199,9 +199,10 @@ export const createEventStore = ({
 }
 
 /**
- * Appends that may be under way at once. Sixteen messages is where the batch stream of the client stops taking more at
- * once (Node's default for object streams); a message that waits there while the connection breaks is rejected inside the
- * client where nobody can catch it, which ends the process. More at a time are no faster: 8,993/s at 16, 8,766/s at 64.
+ * Appends that may be under way at once. At sixteen messages the batch stream of the client holds further ones back when
+ * the way to the server is full (Node's default for object streams); if the connection breaks then, they are rejected
+ * inside the client where nobody can catch it, which ends the process. More at a time are no faster: 8,993/s at 16,
+ * 8,766/s at 64.
  */
 const maxAppendsUnderWay = 15
 

@@ -27,7 +27,7 @@ export const storedEventOf = (resolved: ResolvedEvent | AllStreamResolvedEvent):
   return {
     id: event.id,
     type: event.type,
-    data: event.isJson ? event.data : Buffer.from(event.data as Uint8Array),
+    data: event.isJson ? event.data : Buffer.from(event.data),
     metadata: isRecord(event.metadata) ? event.metadata : {},
     stream: event.streamId,
     revision: Number(event.revision),

@@ -25,7 +25,7 @@ const verdict = (error: unknown): string => {
 }
 
 describe('an error of the event store client', () => {
-  const wrongVersion = new WrongExpectedVersionError(undefined as never, {
+  const wrongVersion = new WrongExpectedVersionError(undefined, {
     streamName: 'journey-1',
     expected: 1n,
     current: 2n,

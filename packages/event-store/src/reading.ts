@@ -7,12 +7,11 @@ import {
 import type { Connection } from './connection.js'
 import { storedEventOf, type StoredEvent } from './events.js'
 import { faultOf, silentFor } from './faults.js'
+import { pulled } from './pull.js'
 
 /**
- * The events of one read call. A stream that does not exist has none. Leaving the loop early ends the call at the server.
- *
- * Reads carry no deadline of their own, so each wait for the next event is limited here; time the reader spends on an
- * event does not count.
+ * The events of one read call; none for a stream that does not exist. Reads carry no deadline of their own, so each wait
+ * for the server is limited here.
  */
 export async function* eventsOf(
   connection: Connection,
@@ -20,31 +19,13 @@ export async function* eventsOf(
   limitMs: number,
   where: string,
 ): AsyncGenerator<StoredEvent, void, undefined> {
-  read.on('error', ignore) // one that comes after the loop was left must not end the process
-  const untrack = connection.track((reason) => read.destroy(reason))
-  let isWaiting = true
-  let isOver = false
-  const timer = setTimeout(() => isWaiting && read.destroy(silentFor(limitMs, where)), limitMs)
+  const limit = { ms: limitMs, silence: silentFor(limitMs, where) }
   try {
-    for await (const resolved of read) {
-      isWaiting = false
+    for await (const resolved of pulled<ResolvedEvent>(read, { connection, cancel: () => read.cancel(), limit })) {
       const event = storedEventOf(resolved)
       if (event) yield event
-      isWaiting = true
-      timer.refresh()
     }
-    isOver = true
   } catch (error) {
-    if (error instanceof StreamNotFoundError) isOver = true
-    else throw faultOf(error, where)
-  } finally {
-    clearTimeout(timer)
-    untrack()
-    if (!isOver) {
-      read.cancel().catch(ignore)
-      read.destroy()
-    }
+    if (!(error instanceof StreamNotFoundError)) throw faultOf(error, where)
   }
 }
-
-const ignore = (): void => undefined

@@ -2,6 +2,7 @@ import { END, START, STREAM_NAME, type AllStreamResolvedEvent, type ReadPosition
 import type { Connection } from './connection.js'
 import { storedEventOf, type StoredEvent } from './events.js'
 import { faultOf, lost } from './faults.js'
+import { pulled } from './pull.js'
 
 export type SubscribeToAll = {
   /** Events after this position; `start`: all there are; `end`: only those stored from now on. */
@@ -24,7 +25,6 @@ export async function* deliveriesOf(
   connection: Connection,
   { after, streamPrefixes = [], signal }: SubscribeToAll,
 ): AsyncGenerator<Delivery, void, undefined> {
-  if (signal?.aborted) return
   const where = 'subscription to $all'
   const watched = streamPrefixes.length > 0 ? { prefixes: [...streamPrefixes] } : { regex: anyButSystemStreams }
   const subscription = connection.client.subscribeToAll({
@@ -39,12 +39,9 @@ export async function* deliveriesOf(
     },
   })
   subscription.on('caughtUp', () => subscription.push({ kind: 'caught_up' } satisfies Delivery))
-  subscription.on('error', ignore) // one that comes after the loop was left must not end the process
-  const untrack = connection.track((reason) => subscription.destroy(reason))
-  const abort = () => subscription.destroy()
-  signal?.addEventListener('abort', abort)
+  const cancel = () => subscription.unsubscribe()
   try {
-    for await (const item of subscription as AsyncIterable<AllStreamResolvedEvent | Delivery>) {
+    for await (const item of pulled<AllStreamResolvedEvent | Delivery>(subscription, { connection, cancel, signal })) {
       if ('kind' in item) {
         yield item
         continue
@@ -52,15 +49,10 @@ export async function* deliveriesOf(
       const event = storedEventOf(item)
       if (event && !event.type.startsWith('$')) yield { kind: 'event', event } // a tombstone lies in the stream it closes
     }
-    if (!isAborted(signal)) throw lost(where)
   } catch (error) {
-    if (!isAborted(signal)) throw faultOf(error, where)
-  } finally {
-    signal?.removeEventListener('abort', abort)
-    untrack()
-    subscription.unsubscribe().catch(ignore)
-    subscription.destroy()
+    throw faultOf(error, where)
   }
+  if (!signal?.aborted) throw lost(where)
 }
 
 const positionOf = (after: bigint | 'start' | 'end'): ReadPosition => {
@@ -73,7 +65,3 @@ const positionOf = (after: bigint | 'start' | 'end'): ReadPosition => {
 const checkpointInterval = 8
 
 const anyButSystemStreams = '^[^$]'
-
-const isAborted = (signal: AbortSignal | undefined): boolean => signal?.aborted === true
-
-const ignore = (): void => undefined

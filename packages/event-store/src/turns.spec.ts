@@ -1,3 +1,4 @@
+import { messageOf } from '@journey/runtime'
 import { expect } from 'chai'
 import { Turns } from './turns.js'
 
@@ -17,7 +18,10 @@ describe('turns', () => {
         await first.opened
         said.push('first')
       }),
-      turns.take('a', async () => void said.push('second')),
+      turns.take('a', () => {
+        said.push('second')
+        return Promise.resolve()
+      }),
     ]
     first.open()
     await Promise.all(all)
@@ -28,7 +32,10 @@ describe('turns', () => {
     const turns = new Turns()
     const first = gate()
     const held = turns.take('a', () => first.opened)
-    await turns.take('b', async () => first.open())
+    await turns.take('b', () => {
+      first.open()
+      return Promise.resolve()
+    })
     await held
   })
 
@@ -36,7 +43,7 @@ describe('turns', () => {
     const turns = new Turns()
     const failed = turns.take('a', () => Promise.reject(new Error('no')))
     const next = turns.take('a', () => Promise.resolve('yes'))
-    expect(await failed.catch((error: Error) => error.message)).to.equal('no')
+    expect(await failed.catch((error: unknown) => messageOf(error))).to.equal('no')
     expect(await next).to.equal('yes')
   })
 })
