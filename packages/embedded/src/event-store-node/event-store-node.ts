@@ -30,6 +30,8 @@ export const createEventStoreNode = (options: {
   log?: Log
   /** Gets the node's figures. */
   registry?: Registry
+  /** How long to wait for the lock of a node that was killed a moment ago. */
+  lockPatienceMs?: number
 }): Part & {
   /** Where clients find it, once it is started. */
   address(): { host: string; port: number }
@@ -40,8 +42,9 @@ export const createEventStoreNode = (options: {
   const heads = new Heads(headCapacity)
   const tail = new Tail(tailLimits)
   const meters = createMeters(options.registry, () => tail.listeners)
-  const writer = new Writer({ databaseUrl: options.databaseUrl, log: logger, heads, tail, meters })
-  const log = new EventLog(options.databaseUrl, heads, tail)
+  const { databaseUrl, lockPatienceMs = 10_000 } = options
+  const writer = new Writer({ databaseUrl, log: logger, heads, tail, meters, lockPatienceMs })
+  const log = new EventLog(databaseUrl, heads, tail)
   const server = protocolServer({ host: options.host, port: options.port, writer, log, logger })
   const readers: Part = { name: 'event store readers', start: () => Promise.resolve(), stop: () => log.close() }
   const parts = inOrder('event store node', [readers, writer, server], logger)

@@ -11,7 +11,7 @@ const command = new Command('event-store')
   .option('--database <url>', 'postgres:// URL; better given as EVENT_STORE_DATABASE_URL, which no process list shows')
   .option('--health-host <address>', 'address of /health, /ready and /metrics', '127.0.0.1')
   .option('--health-port <port>', 'port of /health, /ready and /metrics; 0 takes any free one', '0')
-  .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent', process.env['LOG_LEVEL'] ?? 'info')
+  .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent', process.env.LOG_LEVEL ?? 'info')
   .addHelpText(
     'after',
     '\nOne database serves one node. SIGTERM stops it; it can be killed at any time without losing an answered append.',
@@ -27,7 +27,7 @@ type Options = {
   logLevel: string
 }
 const options = command.opts<Options>()
-const databaseUrl = options.database ?? process.env['EVENT_STORE_DATABASE_URL']
+const databaseUrl = options.database ?? process.env.EVENT_STORE_DATABASE_URL
 if (databaseUrl === undefined || databaseUrl === '')
   command.error('error: name the database: --database postgres://…, or EVENT_STORE_DATABASE_URL in the environment')
 
@@ -51,7 +51,7 @@ const node = createEventStoreNode({
 const health = healthServer({
   host: options.healthHost,
   port: portOf('--health-port', options.healthPort),
-  checks: { postgresql: node.ready },
+  checks: { postgresql: () => node.ready() },
   registry,
   info: { service },
 })

@@ -23,11 +23,11 @@ export const metadataOfMetastreams: StreamMetadata = { maxCount: 1n }
 export const parseMetadata = (isJson: boolean, data: Uint8Array): StreamMetadata => {
   const json = isJson ? parseObject(data) : undefined
   if (!json) return noMetadata
-  const maxCount = wholeNumber(json['$maxCount'])
-  const maxAge = wholeNumber(json['$maxAge'])
-  const truncateBefore = wholeNumber(json['$tb'])
-  const cacheControl = wholeNumber(json['$cacheControl'])
-  const wrong = [maxCount, maxAge, truncateBefore, cacheControl].includes('wrong') || !isAcl(json['$acl'])
+  const maxCount = wholeNumber(json.$maxCount)
+  const maxAge = wholeNumber(json.$maxAge)
+  const truncateBefore = wholeNumber(json.$tb)
+  const cacheControl = wholeNumber(json.$cacheControl)
+  const wrong = [maxCount, maxAge, truncateBefore, cacheControl].includes('wrong') || !isAcl(json.$acl)
   if (wrong) return noMetadata
   return {
     ...(typeof maxCount === 'bigint' && maxCount > 0n && { maxCount }),
@@ -45,7 +45,7 @@ export const softDeletion = (): Uint8Array => Buffer.from(`{"$tb":${lastRevision
 export const withTruncateBefore = (data: Uint8Array, revision: bigint): Uint8Array | undefined => {
   const json = parseObject(data)
   if (!json) return undefined
-  json['$tb'] = `${numberMark}${revision}`
+  json.$tb = `${numberMark}${revision}`
   return Buffer.from(JSON.stringify(json).replace(markedNumber, '$1'))
 }
 

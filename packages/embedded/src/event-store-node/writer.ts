@@ -32,9 +32,6 @@ const queueBytes = 64 << 20
 /** How long a request may wait for a PostgreSQL that is away. It was never sent, so its outcome is known: nothing was written. */
 const waitForDatabaseMs = 2_000
 
-/** After a kill the old session of this node may live a little longer. */
-const lockPatienceMs = 10_000
-
 /**
  * The only one who writes. Requests are decided in the order they come and committed in groups: while one group is on its way to
  * the disk, the next one gathers. Holds the node's lock, and connects again by itself when PostgreSQL comes back.
@@ -58,6 +55,8 @@ export class Writer implements Part {
       readonly heads: Heads
       readonly tail: Tail
       readonly meters: NodeMeters
+      /** After a kill the old session of the node before may live a little longer. */
+      readonly lockPatienceMs: number
     },
   ) {}
 
@@ -99,8 +98,14 @@ export class Writer implements Part {
   submit(request: WriteRequest): Promise<WriteOutcome> {
     return new Promise((answer, refuse) => {
       const bytes = sizeOf(request)
-      if (this.#isStopping) return refuse(stopping())
-      if (this.#queuedBytes + bytes > queueBytes) return refuse(tooBusy())
+      if (this.#isStopping) {
+        refuse(stopping())
+        return
+      }
+      if (this.#queuedBytes + bytes > queueBytes) {
+        refuse(tooBusy())
+        return
+      }
       this.#queue.push({ request, bytes, since: Date.now(), answer, refuse })
       this.#queuedBytes += bytes
       this.#wake()
@@ -211,7 +216,7 @@ export class Writer implements Part {
     client.on('end', () => this.#lost(client, new Error('the connection ended')))
     try {
       await client.connect()
-      await takeLock(client, lockPatienceMs)
+      await takeLock(client, this.options.lockPatienceMs)
       await createSchema(client)
       const end = await logEnd(client)
       this.options.heads.clear()

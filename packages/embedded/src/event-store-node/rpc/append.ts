@@ -45,11 +45,17 @@ export const append =
     call.on('cancelled', () => (isAnswered = true))
     call.on('end', () => {
       if (isAnswered) return
-      if (!target) return refuse(invalidArgument('An append without options'))
+      if (!target) {
+        refuse(invalidArgument('An append without options'))
+        return
+      }
       const { stream, expected } = target
       writer.submit({ kind: 'append', stream, expected, events }).then((outcome) => {
         if (isAnswered) return
-        if (outcome.kind === 'deleted') return refuse(streamDeleted(stream))
+        if (outcome.kind === 'deleted') {
+          refuse(streamDeleted(stream))
+          return
+        }
         isAnswered = true
         answer(null, responseTo(outcome, expected))
       }, refuse)
@@ -58,7 +64,7 @@ export const append =
 
 const targetOf = (options: AppendReq.Options): { stream: string; expected: Expected } => {
   const stream = nameOf(options.getStreamIdentifier())
-  if (!isStreamName(stream)) throw invalidArgument(`An append needs a stream name; '${stream ?? ''}' is none`)
+  if (!isStreamName(stream)) throw invalidArgument(`An append needs a stream name; '${stream}' is none`)
   const expected = expectedOf(options)
   if (expected === undefined) throw invalidArgument('An append needs an expected revision')
   return { stream, expected }

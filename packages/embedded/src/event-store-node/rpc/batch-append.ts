@@ -1,6 +1,7 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js'
 import anyMessage from 'google-protobuf/google/protobuf/any_pb.js'
 import emptyMessage from 'google-protobuf/google/protobuf/empty_pb.js'
+import type { Code } from '@eventstore/db-client/generated/code_pb.js'
 import type { BatchAppendReq, BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js'
 import type { UUID } from '@eventstore/db-client/generated/shared_pb.js'
 import { familyOf } from '@journey/runtime'
@@ -8,7 +9,7 @@ import type { WriteOutcome } from '../apply-request.js'
 import type { Expected } from '../decide-append.js'
 import type { ProposedEvent } from '../recorded-event.js'
 import type { Writer } from '../writer.js'
-import { shared, statusMessages, streams } from './generated.js'
+import { codes, shared, statusMessages, streams } from './generated.js'
 import { identifierOf, isStreamName, nameOf, uuidOf } from './identifiers.js'
 import { maxAppendBytes, toProposed } from './proposals.js'
 
@@ -82,7 +83,10 @@ export const batchAppend =
       writer.submit({ kind: 'append', stream, expected, events }).then(
         (outcome) => once(() => responseTo(append, outcome)),
         (error: unknown) => {
-          if (familyOf(error) === 'malformed') return once(() => failure(correlation, stream, errors.badRequest()))
+          if (familyOf(error) === 'malformed') {
+            once(() => failure(correlation, stream, errors.badRequest()))
+            return
+          }
           clearTimeout(timer)
           if (!isAnswered) end(error) // the client repeats all that is unanswered
         },
@@ -96,7 +100,10 @@ export const batchAppend =
       const known = open.get(key)
       const append = options && !known ? begin(correlation, options) : known
       if (!append) return
-      if ('refused' in append) return answer(append.refused)
+      if ('refused' in append) {
+        answer(append.refused)
+        return
+      }
       open.set(key, append)
       try {
         for (const message of request.getProposedMessagesList()) {
@@ -106,15 +113,18 @@ export const batchAppend =
         }
       } catch {
         open.delete(key)
-        return answer(failure(correlation, append.stream, errors.badRequest()))
+        answer(failure(correlation, append.stream, errors.badRequest()))
+        return
       }
       if (append.bytes > maxAppendBytes) {
         open.delete(key)
-        return answer(failure(correlation, append.stream, errors.tooBig()))
+        answer(failure(correlation, append.stream, errors.tooBig()))
+        return
       }
       if (append.deadlineMs <= Date.now()) {
         open.delete(key)
-        return answer(failure(correlation, append.stream, errors.timeout()))
+        answer(failure(correlation, append.stream, errors.timeout()))
+        return
       }
       if (!request.getIsFinal()) return
       open.delete(key)
@@ -185,13 +195,13 @@ const responseFor = (correlation: UUID, stream: string | undefined): BatchAppend
 }
 
 /** The client tells failures apart by the type of their detail alone. */
-type Failure = { code: number; message: string; detail: { serializeBinary(): Uint8Array }; type?: string }
+type Failure = { code: Code; message: string; detail: { serializeBinary(): Uint8Array }; type?: string }
 
 const failure = (correlation: UUID, stream: string | undefined, { code, message, detail, type }: Failure) => {
   const packed = new anyMessage.Any()
   packed.pack(detail.serializeBinary(), `event_store.client.${type ?? message}`)
   const status = new statusMessages.Status()
-  status.setCode(code as never)
+  status.setCode(code)
   status.setMessage(message)
   status.setDetails(packed)
   const response = responseFor(correlation, stream)
@@ -200,17 +210,21 @@ const failure = (correlation: UUID, stream: string | undefined, { code, message,
 }
 
 const errors = {
-  timeout: (): Failure => ({ code: 4, message: 'Timeout', detail: new shared.Timeout() }),
-  badRequest: (): Failure => ({ code: 3, message: 'BadRequest', detail: new shared.BadRequest() }),
+  timeout: (): Failure => ({ code: codes.Code.DEADLINE_EXCEEDED, message: 'Timeout', detail: new shared.Timeout() }),
+  badRequest: (): Failure => ({
+    code: codes.Code.INVALID_ARGUMENT,
+    message: 'BadRequest',
+    detail: new shared.BadRequest(),
+  }),
   tooBig: (): Failure => {
     const detail = new shared.MaximumAppendSizeExceeded()
     detail.setMaxappendsize(maxAppendBytes)
-    return { code: 3, message: 'MaximumAppendSizeExceeded', detail }
+    return { code: codes.Code.INVALID_ARGUMENT, message: 'MaximumAppendSizeExceeded', detail }
   },
   deleted: (stream: string): Failure => {
     const detail = new shared.StreamDeleted()
     detail.setStreamIdentifier(identifierOf(stream))
-    return { code: 5, message: 'StreamDeleted', detail }
+    return { code: codes.Code.NOT_FOUND, message: 'StreamDeleted', detail }
   },
   wrongVersion: (expected: Expected, current: bigint): Failure => {
     const detail = new shared.WrongExpectedVersion()
@@ -220,6 +234,6 @@ const errors = {
     else if (expected === 'no_stream') detail.setExpectedNoStream(new emptyMessage.Empty())
     else if (expected === 'stream_exists') detail.setExpectedStreamExists(new emptyMessage.Empty())
     else detail.setExpectedStreamPosition(String(expected))
-    return { code: 6, message: 'WrongExpectedVersion', detail }
+    return { code: codes.Code.ALREADY_EXISTS, message: 'WrongExpectedVersion', detail }
   },
 }

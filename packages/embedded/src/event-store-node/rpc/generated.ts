@@ -1,4 +1,5 @@
 /** The protocol's messages and services as the client's own package defines them. They are CommonJS, so the default is the module. */
+export { default as codes } from '@eventstore/db-client/generated/code_pb.js'
 export { default as gossip } from '@eventstore/db-client/generated/gossip_pb.js'
 export { default as gossipService } from '@eventstore/db-client/generated/gossip_grpc_pb.js'
 export { default as features } from '@eventstore/db-client/generated/serverfeatures_pb.js'

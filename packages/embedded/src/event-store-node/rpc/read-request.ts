@@ -53,7 +53,7 @@ export const readRequestOf = (request: ReadReq): ReadRequest => {
 const sourceOf = (options: ReadReq.Options): ReadRequest['source'] => {
   if (options.hasAll()) return 'all'
   const stream = nameOf(options.getStream()?.getStreamIdentifier())
-  if (!isStreamName(stream)) throw invalidArgument(`A read needs $all or a stream name; '${stream ?? ''}' is none`)
+  if (!isStreamName(stream)) throw invalidArgument(`A read needs $all or a stream name; '${stream}' is none`)
   return { stream }
 }
 

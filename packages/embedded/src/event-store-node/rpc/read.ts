@@ -36,7 +36,10 @@ const send = async (call: Call, answers: AsyncIterable<Buffer[]>, ended: AbortSi
 
 const drained = (call: Call, ended: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
-    if (ended.aborted) return resolve()
+    if (ended.aborted) {
+      resolve()
+      return
+    }
     const done = (): void => {
       call.off('drain', done)
       ended.removeEventListener('abort', done)
@@ -66,7 +69,10 @@ async function* streamAnswers(log: EventLog, request: Read, stream: string): Asy
   const { direction, from, count } = request
   const view = await log.view(stream)
   if (view.tombstoned) throw streamDeleted(stream)
-  if (view.last < 0n || view.softDeleted) return yield [encodeStreamNotFound(stream)]
+  if (view.last < 0n || view.softDeleted) {
+    yield [encodeStreamNotFound(stream)]
+    return
+  }
   const revision = from === 'start' ? 0n : from === 'end' ? lastRevision : from
   yield* deliveries(log, request, readStream(log, view, { direction, revision, count }))
 }

@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net'
-import grpc, { type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js'
+import grpc, { type ServiceDefinition } from '@grpc/grpc-js'
 import type { Log, Part } from '@journey/runtime'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EventLog } from '../event-log.js'
@@ -69,7 +69,7 @@ export const protocolServer = (given: {
       delete: softDelete(writer, fail),
       tombstone: tombstone(writer, fail),
       read: tracked(read(log, failLong)),
-    } as unknown as UntypedServiceImplementation)
+    })
     server.addService(featuresService.ServerFeaturesService, { getSupportedMethods })
     server.addService(gossipService.GossipService, { read: readGossip(address) })
     const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure())
