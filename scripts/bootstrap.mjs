@@ -57,7 +57,9 @@ const removeStale = (room) => {
   if (!existsSync(dist)) return
   for (const file of readdirSync(dist, { recursive: true })) {
     const source = /^(.*)\.(js|js\.map|d\.ts|d\.ts\.map)$/.exec(file)?.[1]
-    if (source !== undefined && !existsSync(join(room, 'src', `${source}.ts`))) rmSync(join(dist, file))
+    if (source === undefined || ['ts', 'js'].some((ending) => existsSync(join(room, 'src', `${source}.${ending}`))))
+      continue
+    rmSync(join(dist, file))
   }
 }
 

@@ -9,8 +9,7 @@
 //
 // The last line is "N passed, N failed, N skipped".
 import { fork } from 'node:child_process'
-import { mkdtempSync, readdirSync, existsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build, checkNode, install, needsInstall, root, rooms, Trouble } from './bootstrap.mjs'
@@ -106,8 +105,7 @@ const main = async () => {
 
 const startServers = async () => {
   const { createTestServers } = await import('@journey/embedded/testing')
-  const stateDir = mkdtempSync(join(tmpdir(), 'journey-test-'))
-  const servers = await createTestServers({ stateDir, path: (process.env.PATH ?? '').split(':') })
+  const servers = await createTestServers((process.env.PATH ?? '').split(':'))
   await servers.start()
   return { env: servers.env(), stop: servers.stop }
 }

@@ -32,6 +32,7 @@ export interface Presence {
 /** A life sign is worth nothing when it comes late, and it is small: it overtakes everything. */
 const priority = 9
 const patience = 3
+const registerAgainMs = 500
 
 export const createPresence = (options: PresenceOptions): Presence => {
   const { registration, send, replyTo, activeTasks, intervalMs, log, now = Date.now } = options
@@ -53,7 +54,10 @@ export const createPresence = (options: PresenceOptions): Presence => {
       if (address === undefined && open === mine) open = undefined // nobody will tell its outcome
     } catch (error) {
       if (open === mine) open = undefined
-      log.debug({ code: codeOf(error) }, 'no life sign: the broker is away')
+      log.debug({ code: codeOf(error) }, 'no life sign: nobody takes it')
+      // No work comes before it is registered, so it does not wait for the next beat.
+      if (!registered && codeOf(error) !== 'broker/stopped')
+        setTimeout(() => void beat(), Math.min(registerAgainMs, intervalMs)).unref()
     }
   }
 

@@ -51,6 +51,15 @@ const command = messageOf({
 })
 
 describe('a dead letter', () => {
+  it('of a message without an id is not given one for what it was: only the letter has an id', async () => {
+    const { published, publisher } = setup()
+    await deadLetter(publisher, messageOf({ body: Buffer.from('rubbish') }), cause)
+    const { key, body, properties } = published[0]!
+    const letter = messageOf({ body, routingKey: key, properties: { ...properties, messageId: 'drawn' } })
+    const { deathId, properties: first } = readDeadLetter(letter, now)
+    expect({ deathId, messageId: first.messageId }).to.deep.equal({ deathId: 'drawn', messageId: undefined })
+  })
+
   it('keeps body, properties and headers, sets aside what would act again, and says why', async () => {
     const { published, publisher } = setup()
     await deadLetter(publisher, command, cause)

@@ -117,6 +117,7 @@ const stripped = (message: Message): { properties: Properties; original: Origina
     ...retryOriginalOf(headers),
     exchange: message.exchange,
     routing_key: message.routingKey,
+    ...(properties.messageId === undefined && { message_id: null }),
     ...(Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)) as Partial<Original>),
   }
   return { properties: { ...properties, headers: kept }, original }
@@ -127,6 +128,8 @@ export type DeadLetter = DeadLetterCause & {
   /** The queue it died in. */
   queue: string
   original: Original
+  /** The dead letter's own message id, which tells it from every other; undefined when the broker's letter has none. */
+  deathId: string | undefined
   body: Buffer
   /** As it was published first, as far as known; without the headers that speak of its death. */
   properties: Properties
@@ -193,13 +196,15 @@ const byBroker = (message: Message, death: Death, now: Date): DeadLetter => {
         first?.routing_key ?? textOf((death['routing-keys'] as unknown[] | undefined)?.[0]) ?? original.routing_key,
       ...(expiration === undefined ? {} : { expiration }),
     },
+    deathId: message.properties.messageId,
     body: message.body,
-    properties,
+    properties: asFirstPublished(properties, { ...first, ...original }),
   }
 }
 
 const byService = (message: Message, now: Date): DeadLetter => {
   const { headers } = message.properties
+  const original = originalIn(headers) ?? { exchange: message.exchange, routing_key: message.routingKey }
   const lastAt = dateOf(headers['x-dead-last-at']) ?? now
   const attempts = headers['x-dead-attempts']
   return {
@@ -211,11 +216,16 @@ const byService = (message: Message, now: Date): DeadLetter => {
     attempts: typeof attempts === 'number' ? attempts : 0,
     firstAt: dateOf(headers['x-dead-first-at']) ?? lastAt,
     lastAt,
-    original: originalIn(headers) ?? { exchange: message.exchange, routing_key: message.routingKey },
+    original,
+    deathId: message.properties.messageId,
     body: message.body,
-    properties: stripped(message).properties,
+    properties: asFirstPublished(stripped(message).properties, original),
   }
 }
+
+/** Without the message id that a publishing of ours gave it. */
+const asFirstPublished = ({ messageId, ...properties }: Properties, { message_id }: Original): Properties =>
+  message_id === null || messageId === undefined ? properties : { ...properties, messageId }
 
 const originalIn = (headers: Headers): Original | undefined =>
   retryOriginalOf({ [retryOriginalHeader]: headers['x-dead-original'] })

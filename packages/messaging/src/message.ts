@@ -52,6 +52,8 @@ export const retryOriginalHeader = 'x-retry-original'
 export type Original = {
   exchange: string
   routing_key: string
+  /** Null when it had none: the one it carries since was drawn for the publishing. */
+  message_id?: null
   expiration?: string
   user_id?: string
   CC?: unknown

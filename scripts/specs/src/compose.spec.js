@@ -8,7 +8,7 @@ import { expect } from 'chai'
 import { describe, it } from 'mocha'
 import { parse } from 'yaml'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
+const root = fileURLToPath(new URL('../../..', import.meta.url))
 const read = (path) => readFileSync(join(root, path), 'utf8')
 const composeText = read('docker-compose.yml')
 const { services, volumes } = parse(composeText, { merge: true })

@@ -91,6 +91,7 @@ const answerLimitMs = 30_000
 export const createBus = async (url: string): Promise<Bus> => {
   const connection: ChannelModel = await amqp.connect(url)
   const channel = await connection.createChannel()
+  let closed: Promise<void> | undefined
   const waiting = new Map<string, (answer: CommandAnswer) => void>()
   const { queue } = await channel.assertQueue('', { exclusive: true, durable: false, autoDelete: true })
   await channel.consume(
@@ -152,9 +153,7 @@ export const createBus = async (url: string): Promise<Bus> => {
       )
       return heard
     },
-    close: async () => {
-      await connection.close()
-    },
+    close: () => (closed ??= connection.close()),
   }
 }
 

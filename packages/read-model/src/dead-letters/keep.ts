@@ -18,6 +18,8 @@ export type Letter = {
   lastAt: Date
   body: Buffer
   original: { exchange: string; routing_key: string }
+  /** Tells this dead letter from every other; undefined where nothing does. */
+  deathId: string | undefined
   properties: { messageId?: string; type?: string; headers: Readonly<Record<string, unknown>> }
 }
 
@@ -64,12 +66,9 @@ export const keepDeadLetter = async (
 }
 
 /** Equal for the same death of the same message, so that a repeat adds nothing. Without a message id none can be told from another. */
-const idOf = ({ queue, body, lastAt, properties: { messageId } }: Letter): string => {
-  if (messageId === undefined) return randomUUID()
-  const hash = createHash('sha256')
-    .update(`${queue}\0${messageId}\0${lastAt.toISOString()}\0`)
-    .update(body)
-    .digest('hex')
+const idOf = ({ queue, body, lastAt, deathId }: Letter): string => {
+  if (deathId === undefined) return randomUUID()
+  const hash = createHash('sha256').update(`${queue}\0${deathId}\0${lastAt.toISOString()}\0`).update(body).digest('hex')
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-5${hash.slice(13, 16)}-a${hash.slice(17, 20)}-${hash.slice(20, 32)}`
 }
 
