@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect } from 'chai'
@@ -21,6 +21,16 @@ describe("a server's home", () => {
     expect(home.folder).to.equal(join(stateDir, 'postgres'))
     expect(home.account?.name).to.equal(isRoot ? 'nobody' : undefined)
     if (home.account) expect(statSync(home.folder).uid).to.equal(home.account.uid)
+    remove()
+  })
+
+  it('moves with the state folder', () => {
+    const { folder, stateDir, remove } = setup(0o755)
+    serverHome(stateDir, 'postgres', ['nobody'])
+    const moved = join(folder, 'moved')
+    renameSync(stateDir, moved)
+    expect(serverHome(moved, 'postgres', ['nobody']).folder).to.equal(join(moved, 'postgres'))
+    expect(existsSync(stateDir)).to.equal(false)
     remove()
   })
 

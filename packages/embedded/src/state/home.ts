@@ -20,14 +20,16 @@ export const serverHome = (stateDir: string, server: string, accounts: readonly 
   const home = knownHome(stateDir, server) ?? chooseHome(stateDir, server, accounts)
   mkdirSync(home.folder, { recursive: true, mode: 0o755 })
   if (home.account) chownSync(home.folder, home.account.uid, home.account.gid)
-  writeFileSync(noteFile(stateDir, server), JSON.stringify(home))
+  const isInside = home.folder === inside(stateDir, server)
+  writeFileSync(noteFile(stateDir, server), JSON.stringify(isInside ? { account: home.account } : home))
   return home
 }
 
 /** The home that was chosen earlier. */
 export const knownHome = (stateDir: string, server: string): Home | undefined => {
   try {
-    return JSON.parse(readFileSync(noteFile(stateDir, server), 'utf8')) as Home
+    const note = JSON.parse(readFileSync(noteFile(stateDir, server), 'utf8')) as Partial<Home>
+    return { folder: note.folder ?? inside(stateDir, server), account: note.account }
   } catch {
     return undefined
   }
@@ -47,8 +49,11 @@ const chooseHome = (stateDir: string, server: string, accounts: readonly string[
   mkdirSync(stateDir, { recursive: true })
   const account = process.getuid?.() === 0 ? firstAccount(accounts) : undefined
   const isInside = !account || isReachable(resolve(stateDir), account)
-  return { folder: isInside ? join(resolve(stateDir), server) : elsewhere(stateDir, server), account }
+  return { folder: isInside ? inside(stateDir, server) : elsewhere(stateDir, server), account }
 }
+
+/** Not written down as it is: a state folder that is moved or copied takes its data along. */
+const inside = (stateDir: string, server: string): string => join(resolve(stateDir), server)
 
 const elsewhere = (stateDir: string, server: string): string => {
   const name = createHash('sha256').update(resolve(stateDir)).digest('hex').slice(0, 16)

@@ -1,2 +1,3 @@
 export { testDatabase, testEventStoreUrl, testVhost } from './isolation.js'
 export { createTestServers } from './servers.js'
+export { testStateFolder } from './state-folder.js'

@@ -1,24 +1,28 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { silentLog, type Part } from '@journey/runtime'
 import { ensureDatabase } from '../postgres/databases.js'
 import { createPostgres } from '../postgres/postgres.js'
 import { brokerPorts, createRabbitMq } from '../rabbitmq/rabbitmq.js'
 import { createEventStoreProcess } from '../stack/event-store.js'
-import { lockState } from '../state/lock.js'
+import { holderOf, lockState } from '../state/lock.js'
 import { createPorts } from '../state/ports.js'
 import { removeState } from '../state/remove.js'
+import type { SupervisedProcess } from '../supervisor/process.js'
 import type { TestEnvironment } from './environment.js'
+
+const folderPrefix = 'journey-test-'
 
 /**
  * The servers of one test run: a PostgreSQL, a RabbitMQ and an event store node on ports of their own, with all their data in
- * `stateDir`, which `stop()` removes.
+ * a temporary folder, which `stop()` removes. What a killed run has left behind is removed too.
+ *
+ * @param path folders to look for PostgreSQL in first, as in PATH
  */
-export const createTestServers = async (options: {
-  stateDir: string
-  /** Folders to look for PostgreSQL in first, as in PATH. */
-  path: readonly string[]
-}): Promise<Part & { env(): TestEnvironment }> => {
-  const { stateDir, path } = options
+export const createTestServers = async (path: readonly string[]): Promise<Part & { env(): TestEnvironment }> => {
+  await removeAbandoned()
+  const stateDir = mkdtempSync(join(tmpdir(), folderPrefix))
   const log = silentLog()
   chmodSync(stateDir, 0o711) // the servers' accounts have to get through
   lockState(stateDir)
@@ -36,7 +40,7 @@ export const createTestServers = async (options: {
   })
   const stop = async () => {
     await eventStore.stop()
-    await Promise.all([postgres.stop(), rabbitmq.stop()])
+    await Promise.all([postgres.stop(), killed(rabbitmq)])
     await removeState(stateDir)
   }
   return {
@@ -62,5 +66,20 @@ export const createTestServers = async (options: {
       JOURNEY_TEST_RABBITMQ_MANAGEMENT_URL: rabbitmq.managementUrl(),
       JOURNEY_TEST_EVENT_STORE_URL: eventStore.url(),
     }),
+  }
+}
+
+/** RabbitMQ takes 6 s to stop with its plugins, and nothing of what it stored is wanted. */
+const killed = (server: SupervisedProcess): Promise<void> => {
+  const pid = server.pid()
+  const stopped = server.stop()
+  if (pid !== undefined) process.kill(pid, 'SIGKILL')
+  return stopped
+}
+
+const removeAbandoned = async (): Promise<void> => {
+  for (const name of readdirSync(tmpdir()).filter((name) => name.startsWith(folderPrefix))) {
+    const folder = join(tmpdir(), name)
+    if (existsSync(join(folder, 'lock')) && !holderOf(folder)) await removeState(folder).catch(() => undefined)
   }
 }
