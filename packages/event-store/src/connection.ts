@@ -1,3 +1,4 @@
+import { setTimeout as after } from 'node:timers/promises'
 import { EventStoreDBClient } from '@eventstore/db-client'
 
 /**
@@ -44,11 +45,15 @@ export class Connection {
   /** Ends every call with the reason and lets go of the server. */
   async close(reason: Error): Promise<void> {
     for (const end of [...this.running]) end(reason)
-    await this.client.dispose()
+    await Promise.race([this.client.dispose(), after(disposeLimitMs, undefined, { ref: false })])
     // Protected, but the only way to the channel. Left open, it would let calls that still wait for the server's features
     // start another stream, whose end would later reject the appends of the next connection.
+    // eslint-disable-next-line @typescript-eslint/dot-notation -- only so does TypeScript let a protected member be used
     void this.client['getChannel']().then((channel) => channel.close(), ignore)
   }
 }
+
+/** The client cancels its calls at once and then waits until each has ended; one that never says so must not hold us up. */
+const disposeLimitMs = 1_000
 
 const ignore = (): void => undefined

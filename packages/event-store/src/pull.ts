@@ -22,24 +22,22 @@ export async function* pulled<Item>(
   call: Readable,
   { connection, cancel, limit, signal }: Pull,
 ): AsyncGenerator<Item, void, undefined> {
-  let isOver = false
-  let failure: { error: unknown } | undefined
+  const state: { isOver: boolean; hasLeft: boolean; failure?: { error: unknown } } = { isOver: false, hasLeft: false }
   let wake = ignore
   const onReadable = () => wake()
   const onEnd = () => {
-    isOver = true
+    state.isOver = true
     wake()
   }
   const onError = (error: unknown) => {
-    failure ??= { error }
+    state.failure ??= { error }
     wake()
   }
-  let hasLeft = false
   const leave = () => {
-    if (hasLeft) return
-    hasLeft = true
+    if (state.hasLeft) return
+    state.hasLeft = true
     call.off('readable', onReadable).resume()
-    if (!isOver && !failure) cancel().catch(ignore)
+    if (!state.isOver && !state.failure) cancel().catch(ignore)
   }
   const onAbort = () => {
     leave()
@@ -54,13 +52,13 @@ export async function* pulled<Item>(
   if (signal?.aborted) onAbort()
   try {
     for (;;) {
-      const item = hasLeft ? null : (call.read() as Item | null)
+      const item = state.hasLeft ? null : (call.read() as Item | null)
       if (item !== null) {
         yield item
         continue
       }
-      if (failure) throw failure.error
-      if (isOver) return
+      if (state.failure) throw state.failure.error
+      if (state.isOver) return
       const timer = limit && setTimeout(() => onError(limit.silence), limit.ms)
       await new Promise<void>((resolve) => (wake = resolve))
       clearTimeout(timer)
