@@ -81,3 +81,5 @@ export {
 } from './topology.js'
 export { loadConfiguration, type Configuration } from './config/configuration.js'
 export { OrchestratorSettings } from './config/settings.js'
+export { codes, type Code } from './codes.js'
+export { eventSchemas } from './events/schemas.js'

@@ -4,7 +4,7 @@ import { agentIdPattern, clientIdPattern, intentPattern } from './fields.js'
 import { commandKinds, type CommandType } from './registry.js'
 
 /** A JSON Schema, in the part of the language that OpenAPI 3.0 shares. */
-export type Schema = { readonly [keyword: string]: unknown }
+export type Schema = Readonly<Record<string, unknown>>
 
 /** The schema of a command's `data`, made from its data class; `given` names fields that are known from elsewhere. */
 export const dataSchema = (type: CommandType, given: readonly string[] = []): Schema => {

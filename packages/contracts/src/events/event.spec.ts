@@ -1,0 +1,204 @@
+import { Ajv } from 'ajv'
+import { expect } from 'chai'
+import { goodAgents, simulation } from '@journey/domain/testing'
+import { domainEventOf, fromBus, fromStored, toBus, type Stored } from './event.js'
+import { busTypes, isStoredType, storedTypeOf, type DomainEvent, type StoredType } from './names.js'
+import { eventSchemas } from './schemas.js'
+import { upcast } from './upcast.js'
+
+const stored = (event: DomainEvent, over: Partial<Stored> = {}): Stored => ({
+  id: '550e8400-e29b-41d4-a716-446655440000',
+  type: event.type,
+  data: event.data,
+  metadata: {
+    $correlationId: 'req-1',
+    $causationId: 'c-1',
+    version: '1.0',
+    timestamp: '2026-01-27T10:30:00.000Z',
+    source: 'command-handler',
+    actor: { type: 'user', id: 'dana' },
+    command_type: 'x',
+    command_digest: 'd',
+  },
+  stream: 'journey-client-123',
+  revision: 7,
+  position: 18446n,
+  createdAt: '2026-01-27T10:30:00.001Z',
+  ...over,
+})
+
+/** Every event of journeys with failures, decisions, late results, rollbacks and an end. */
+const events = (): DomainEvent[] => {
+  let broken = true
+  const it = simulation({
+    agents: {
+      ...goodAgents,
+      fails: (task, attempt) => (task === 'data' && attempt === 1) || (broken && task === 'scale_down'),
+    },
+  })
+  const client_id = 'client-123'
+  it.start()
+  it.run()
+  const [gate] = it.worksOfKind('gate')
+  const { work_id } = gate?.status === 'in_progress' ? gate.creation : { work_id: '' }
+  it.send({ type: 'journey.hold', data: { client_id, reason: 'audit' } })
+  it.send({ type: 'approval.decide', data: { work_id, task_id: 'demo_approval', decision: 'approve' } })
+  it.run()
+  it.send({ type: 'journey.release', data: { client_id, reason: 'audited' } })
+  it.run()
+  it.send({ type: 'journey.rollback', data: { client_id, reason: 'critical bug' } })
+  it.run()
+  broken = false
+  const [rollback] = it.worksOfKind('rollback')
+  it.send({
+    type: 'unit_of_work.retry',
+    data: { work_id: rollback?.status === 'failed' ? rollback.creation.work_id : '' },
+  })
+  it.run()
+  it.send({ type: 'journey.release', data: { client_id, reason: 'better' } })
+  it.run()
+  it.send({ type: 'journey.complete', data: { client_id } })
+  it.run()
+  const other = simulation()
+  other.start()
+  other.run()
+  other.send({ type: 'journey.cancel', data: { client_id, reason: 'enough' } })
+  other.run()
+  const registration = {
+    agent_id: 'a',
+    name: 'A',
+    intents: ['x'],
+    type: 'agent',
+    version: '1.0.0',
+    cognitive_pattern: null,
+  }
+  return [
+    ...[...it.past, ...other.past].map(({ event }) => event),
+    { type: 'AgentCreated', data: { ...registration, created_by: 'a' } },
+    { type: 'AgentUpdated', data: { ...registration, updated_by: 'a' } },
+    {
+      type: 'TaskLateResultRecorded',
+      data: {
+        work_id,
+        client_id,
+        stage: 'sandbox',
+        kind: 'setup',
+        task_id: 't',
+        attempt: 1,
+        outcome: 'completed',
+        output: {},
+        code: null,
+        message: null,
+        agent_id: null,
+      },
+    },
+    {
+      type: 'UnitOfWorkFailed',
+      data: {
+        work_id,
+        client_id,
+        stage: 'sandbox',
+        kind: 'setup',
+        episode: 1,
+        visit: 1,
+        n: 1,
+        results: {},
+        failed_tasks: ['t'],
+        reason: 'r',
+      },
+    },
+  ]
+}
+
+describe('the events of whole journeys', () => {
+  it('fit their schemas, and are of every type there is', () => {
+    const ajv = new Ajv({ allowUnionTypes: true })
+    const all = events()
+    for (const { type, data } of all) {
+      ajv.validate(eventSchemas[type], data)
+      expect(ajv.errors, `${type} ${JSON.stringify(ajv.errors)}`).to.equal(null)
+    }
+    expect(new Set(all.map(({ type }) => type))).to.deep.equal(new Set(Object.keys(busTypes)))
+  })
+
+  it('come through storing and publishing as they were', () => {
+    for (const event of events()) {
+      const kept = stored(event)
+      expect(domainEventOf(kept)).to.deep.equal(event)
+      expect(fromBus(Buffer.from(JSON.stringify(toBus(kept))))).to.deep.equal(fromStored(kept))
+    }
+  })
+})
+
+describe('an event on the bus', () => {
+  it('has the body that the contract promises', () => {
+    const event: DomainEvent = {
+      type: 'PromotionHeld',
+      data: { client_id: 'client-123', episode: 1, stage: 'sandbox', visit: 1, reason: 'audit', held_by: 'dana' },
+    }
+    expect(toBus(stored(event))).to.deep.equal({
+      event_id: '550e8400-e29b-41d4-a716-446655440000',
+      event_type: 'journey.promotion_held',
+      event_version: '1.0',
+      timestamp: '2026-01-27T10:30:00.000Z',
+      source: 'command-handler',
+      data: event.data,
+      metadata: {
+        correlation_id: 'req-1',
+        causation_id: 'c-1',
+        actor: { type: 'user', id: 'dana' },
+        stream: 'journey-client-123',
+        revision: 7,
+        position: '18446',
+        schema_version: '1.0',
+      },
+    })
+  })
+  it('has a type of two words, one for each stored type', () => {
+    for (const [type, bus] of Object.entries(busTypes)) {
+      expect(bus).to.match(/^[a-z_]+\.[a-z_]+$/)
+      expect(storedTypeOf(bus)).to.equal(type)
+    }
+    expect([storedTypeOf('constructor'), isStoredType('toString')]).to.deep.equal([undefined, false])
+  })
+  it('of a newer minor version is read, of another major is not', () => {
+    const event: DomainEvent = {
+      type: 'JourneyCancelled',
+      data: { client_id: 'a', episode: 1, stage: 'sandbox', visit: 1, reason: 'r', cancelled_by: 'd' },
+    }
+    const version = (version: string) =>
+      Buffer.from(
+        JSON.stringify({ ...toBus(stored(event)), event_version: version, data: { ...event.data, mood: 'new' } }),
+      )
+    expect(fromBus(version('1.9')).version).to.equal('1.9')
+    expect(() => fromBus(version('2.0')))
+      .to.throw()
+      .with.property('code', 'event/unsupported_version')
+  })
+  it('that is not ours or lacks its place is malformed', () => {
+    expect(() => fromBus(Buffer.from('{"event_type":"knowledge.shared"}')))
+      .to.throw()
+      .with.property('code', 'event/unknown_type')
+    expect(() => fromBus(Buffer.from('{"event_type":"journey.started"}')))
+      .to.throw()
+      .with.property('code', 'event/invalid')
+    expect(() => fromBus(Buffer.from('null')))
+      .to.throw()
+      .with.property('family', 'malformed')
+  })
+  it('of a type that is not ours is not made', () =>
+    expect(toBus({ ...stored({ type: 'AgentCreated' } as DomainEvent), type: 'Foreign' })).to.equal(undefined))
+})
+
+describe('an upcaster', () => {
+  const type: StoredType = 'JourneyCancelled'
+  const steps = {
+    [type]: [
+      { from: '1.0', to: '1.1', upcast: (data: object) => ({ ...data, a: 1 }) },
+      { from: '1.1', to: '1.2', upcast: (data: object) => ({ ...data, b: 2 }) },
+    ],
+  }
+  it('takes old data through every version to the current one', () =>
+    expect(upcast(type, '1.0', { x: 0 }, steps)).to.deep.equal({ x: 0, a: 1, b: 2 }))
+  it('leaves newer data as it is', () => expect(upcast(type, '1.2', { x: 0 }, steps)).to.deep.equal({ x: 0 }))
+})

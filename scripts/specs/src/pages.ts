@@ -1,0 +1,193 @@
+import { journeyTransitions, unitOfWorkTransitions } from '@journey/domain'
+import {
+  busTypes,
+  codes,
+  commandKinds,
+  dataSchema,
+  eventSchemas,
+  queuesOfAgent,
+  queuesOfIntent,
+  topologyFor,
+  type CommandType,
+  type Queue,
+  type Schema,
+  type StoredType,
+} from '@journey/contracts'
+
+/** The pages of `docs/` that are made from the code, by file name. */
+export const pages = (): Record<string, string> => ({
+  'codes.md': codesPage(),
+  'bus.md': busPage(),
+  'journey.md': journeyPage(),
+})
+
+const made = 'Made from the code by `npm run docs`; a spec fails when it is not up to date.'
+
+const table = (head: string[], rows: string[][]): string =>
+  [
+    `| ${head.join(' | ')} |`,
+    `|${head.map(() => ' --- ').join('|')}|`,
+    ...rows.map((row) => `| ${row.join(' | ')} |`),
+  ].join('\n')
+
+const code = (text: string): string => `\`${text}\``
+
+const codesPage = (): string => `# Error codes
+
+${made}
+
+Every expected error carries one of these. The part before the slash is the area, the rest says what happened. Codes never
+change their meaning and are never renamed.
+
+${table(
+  ['code', 'says'],
+  Object.entries(codes).map(([name, says]) => [code(name), says]),
+)}
+`
+
+const busPage = (): string => {
+  const { exchanges, queues } = topologyFor({ version: '3.10.8', clustered: false })
+  const types = Object.keys(commandKinds) as CommandType[]
+  return `# The bus
+
+${made}
+
+For people who publish, subscribe or write agents. All exchanges and work queues are durable, messages
+persistent, publishing confirmed, acknowledgement manual.
+
+## Exchanges
+
+${table(
+  ['exchange', 'type'],
+  exchanges.map(({ name, type }) => [code(name), type]),
+)}
+
+## Queues
+
+As declared on RabbitMQ 3.10 to 4.2, one node. In a cluster, and from RabbitMQ 4.3 on, the command queue is a quorum queue
+too; \`RABBITMQ_CLUSTERED\` says which it is. A start refuses when a queue stands with other arguments, and names the difference.
+
+${table(['queue', 'owner', 'bound to', 'arguments'], queues.map(queueRow))}
+
+Of each intent and each agent:
+
+${table(['queue', 'owner', 'bound to', 'arguments'], [...queuesOfIntent('<intent>'), ...queuesOfAgent('<agent_id>')].map(queueRow))}
+
+The saga-processor declares the queues of every intent that the configuration or a registered agent names. An agent may declare
+them too, with exactly these arguments.
+
+## Commands
+
+Published to \`journey.commands\` with the type as routing key. Fields in **bold** are required.
+
+${types
+  .filter((type) => commandKinds[type].from === 'anyone')
+  .map(commandEntry)
+  .join('\n\n')}
+
+### The saga-processor's own
+
+Nobody else sends these.
+
+${types
+  .filter((type) => commandKinds[type].from === 'service')
+  .map(commandEntry)
+  .join('\n\n')}
+
+### Answers
+
+With \`reply_to\` and \`correlation_id\` set, the sender hears the outcome once it is durable; \`GET /api/v1/commands/{id}\` says the
+same: \`{command_id, command_type, status, stream, revision, events[], error}\` with \`status\` \`accepted\`, \`rejected\` (a rule said
+no) or \`failed\` (dead-lettered). The command's id is its idempotency key: sent again it gets its first answer, with another body
+it is refused as \`command/key_reused\`. It may be the \`message_id\` property or the header \`idempotency-key\` instead.
+
+## Tasks
+
+Published to \`journey.tasks\` with the intent as routing key, or \`agent.<agent_id>\` when one agent is addressed, \`message_id\`
+\`<work_id>:<task_id>:<attempt>\`. The body: \`work_id\`, \`task_id\`, \`attempt\`, \`token\`, \`idempotency_key\` (the same for every
+attempt), \`intent\`, \`client_id\`, \`stage\`, \`deadline\`, \`input\`, \`parameters\`, \`source_agent\`, \`target_agent\`. An agent registers with
+\`agent.register\`, says every 10 s that it lives with \`agent.heartbeat\`, and answers each task with \`task.complete\` or \`task.fail\`,
+naming attempt and token. A result that comes after its attempt is over is recorded as late, and not applied.
+
+## Dead letters
+
+What can never be handled goes to \`journey.dlx\` with the key \`dlx.<queue>\` and keeps body, properties and headers; \`expiration\`,
+\`user_id\`, \`CC\`, \`BCC\` and \`x-death\` stand in the header \`x-dead-original\`. The headers \`x-dead-reason\` (\`malformed\`, \`expired\`,
+\`unsupported_version\`, \`attempts_used_up\`, \`poison\`), \`x-dead-code\`, \`x-dead-message\`, \`x-dead-service\`, \`x-dead-queue\`,
+\`x-dead-attempts\`, \`x-dead-first-at\` and \`x-dead-last-at\` say why. The command-handler and the projector empty their
+dead-letter queues into the table \`dead_letters\`.
+
+## Events
+
+Published to \`journey.events\` with the bus type as routing key, in order per stream, at least once: drop what \`stream\` and
+\`revision\` have shown before.
+
+${table(
+  ['bus type', 'stored type', 'data'],
+  Object.entries(busTypes).map(([stored, bus]) => [code(bus), stored, fieldsOf(eventSchemas[stored as StoredType])]),
+)}
+`
+}
+
+const queueRow = ({ name, owner, bindings, arguments: own }: Queue): string[] => [
+  code(name),
+  owner,
+  boundTo(bindings),
+  Object.entries(own)
+    .map(([key, value]) => code(`${key}=${value}`))
+    .join(' '),
+]
+
+const boundTo = (bindings: Queue['bindings']): string => {
+  const buckets = bindings.filter(({ key }) => key.startsWith('bucket.'))
+  const others = bindings
+    .filter(({ key }) => !key.startsWith('bucket.'))
+    .map(({ exchange, key }) => code(`${exchange}: ${key}`))
+  const exchanges = [...new Set(buckets.map(({ exchange }) => exchange))]
+  return [
+    ...others,
+    ...exchanges.map(
+      (exchange) => `${code(exchange)}: ${buckets.filter((one) => one.exchange === exchange).length} of 64 buckets`,
+    ),
+  ].join('<br>')
+}
+
+const commandEntry = (type: CommandType): string => `- ${code(type)}: ${fieldsOf(dataSchema(type))}`
+
+const fieldsOf = ({ properties = {}, required = [] }: Schema): string =>
+  Object.entries(properties as Record<string, Schema>)
+    .map(([name, schema]) => `${(required as string[]).includes(name) ? `**${name}**` : name} ${typeOf(schema)}`)
+    .join(', ')
+
+const typeOf = ({ type, enum: values, items, oneOf }: Schema): string => {
+  if (Array.isArray(values)) return `(${values.join(' / ')})`
+  if (Array.isArray(oneOf)) return `(${(oneOf as Schema[]).map(({ type: one }) => String(one)).join(' / ')})`
+  if (type === 'array') return items === undefined ? '(array)' : `(array of ${typeOf(items as Schema).slice(1, -1)})`
+  return type === undefined ? '' : `(${[type].flat().join(' / ')})`
+}
+
+const journeyPage = (): string => `# The life of a journey
+
+${made}
+
+One stream per client. \`episode\` counts the journeys of one client, \`visit\` the entries into a stage. While a journey is
+\`active\` it is in exactly one of the stages sandbox, pilot and production, in this order.
+
+${diagram(journeyTransitions)}
+
+# The life of a unit of work
+
+Set-ups, gates and rollbacks alike.
+
+${diagram(unitOfWorkTransitions)}
+`
+
+const diagram = (transitions: Record<string, Partial<Record<string, string>>>): string => {
+  const arrows = Object.entries(transitions).flatMap(([from, events]) => {
+    const byTarget = new Map<string, string[]>()
+    for (const [event, to] of Object.entries(events))
+      if (to !== undefined) byTarget.set(to, [...(byTarget.get(to) ?? []), event])
+    return [...byTarget].map(([to, names]) => `    ${from === 'none' ? '[*]' : from} --> ${to}: ${names.join(', ')}`)
+  })
+  return ['```mermaid', 'stateDiagram-v2', ...arrows, '```'].join('\n')
+}
