@@ -1,7 +1,8 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { Fault } from '@journey/runtime'
+import { conflict } from '@journey/runtime'
 import { identityOf, isAlive, type Identity } from '../supervisor/identity.js'
+import { createWhole, readWhole, removeExactly } from './whole-file.js'
 
 /**
  * Takes a state folder for this process alone, and returns how to give it back. The lock of a process that died is taken over.
@@ -10,57 +11,32 @@ import { identityOf, isAlive, type Identity } from '../supervisor/identity.js'
  */
 export const lockState = (stateDir: string): (() => void) => {
   mkdirSync(stateDir, { recursive: true })
-  const lock = join(stateDir, 'lock')
-  const own = `${lock}.${process.pid}`
-  writeFileSync(own, JSON.stringify(identityOf(process.pid)))
-  try {
-    for (;;) {
-      if (linked(own, lock)) return () => rmSync(lock, { force: true })
-      const holder = readHolder(lock)
-      if (holder && isAlive(holder))
-        throw new Fault(
-          'conflict',
-          'embedded/state_in_use',
-          `Process ${holder.pid} already runs from ${stateDir}. Stop it first (Ctrl-C in its terminal, or: kill ${holder.pid}), ` +
-            'or name another folder with JOURNEY_STATE_DIR.',
-        )
-      // Renamed, not removed: of two who find the same dead holder only one succeeds.
-      takeAway(lock, `${own}.dead`)
-    }
-  } finally {
-    rmSync(own, { force: true })
-    rmSync(`${own}.dead`, { force: true })
+  const lock = fileIn(stateDir)
+  while (!createWhole(lock, JSON.stringify(identityOf(process.pid)))) {
+    const text = readWhole(lock)
+    if (text === undefined) continue // given back just now
+    const holder = livingHolder(text)
+    if (holder)
+      throw conflict(
+        'embedded/state_in_use',
+        `Process ${holder.pid} already runs from ${stateDir}. Stop it first (Ctrl-C in its terminal, or: kill ${holder.pid}), ` +
+          'or name another folder with JOURNEY_STATE_DIR.',
+      )
+    removeExactly(lock, text)
   }
+  return () => rmSync(lock, { force: true })
 }
 
 /** The process that runs from this folder now, if any. */
-export const holderOf = (stateDir: string): Identity | undefined => {
-  const holder = readHolder(join(stateDir, 'lock'))
-  return holder && isAlive(holder) ? holder : undefined
-}
+export const holderOf = (stateDir: string): Identity | undefined => livingHolder(readWhole(fileIn(stateDir)) ?? 'null')
 
-const linked = (from: string, to: string): boolean => {
-  try {
-    linkSync(from, to)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
-  }
-}
+const fileIn = (stateDir: string): string => join(stateDir, 'lock')
 
-const takeAway = (lock: string, to: string): void => {
+const livingHolder = (text: string): Identity | undefined => {
   try {
-    renameSync(lock, to)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  }
-}
-
-const readHolder = (lock: string): Identity | undefined => {
-  try {
-    return JSON.parse(readFileSync(lock, 'utf8')) as Identity
+    const holder = JSON.parse(text) as Identity | null
+    return holder && isAlive(holder) ? holder : undefined
   } catch {
-    return undefined
+    return undefined // cut off, by a full disk perhaps
   }
 }

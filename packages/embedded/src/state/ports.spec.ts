@@ -37,6 +37,14 @@ describe('the ports of a state folder', () => {
     remove()
   })
 
+  it('are never the same for two names, though nothing listens on them yet', async () => {
+    const { portsOf, remove } = setup()
+    const ports = portsOf('a')
+    const chosen = await Promise.all(Array.from({ length: 300 }, (_, n) => ports.of(`service ${n}`)))
+    expect(new Set(chosen).size).to.equal(300)
+    remove()
+  })
+
   it('stay the same over restarts', async () => {
     const { portsOf, remove } = setup()
     const first = await portsOf('a').of('amqp')

@@ -1,9 +1,10 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { unavailable } from '@journey/runtime'
 import { identityOf, isAlive, type Identity } from '../supervisor/identity.js'
+import { createWhole, readWhole, removeExactly } from './whole-file.js'
 
 /** Below 32768, where Linux begins to hand out ports of its own accord. */
 const firstPort = 20_000
@@ -28,7 +29,7 @@ export const createPorts = (stateDir: string, claimsDir = join(tmpdir(), 'journe
     const start = Math.floor(Math.random() * span)
     for (let step = 0; step < span; step++) {
       const port = firstPort + ((start + step) % span)
-      if (await take(port)) return port
+      if (!isKept(stateDir, port) && (await take(port))) return port
     }
     throw unavailable('embedded/no_free_port', `No port between ${firstPort} and ${lastPort} is free on this machine.`)
   }
@@ -61,28 +62,24 @@ type Claim = { stateDir: string; by: Identity | undefined }
 
 /** A claim holds while its process lives, and beyond as long as its folder keeps the port. */
 const claim = (claimsDir: string, port: number, stateDir: string): boolean => {
-  if (mkdirSync(claimsDir, { recursive: true }) !== undefined) chmodSync(claimsDir, 0o1777) // for every account
   const file = join(claimsDir, String(port))
-  const text = JSON.stringify({ stateDir, by: identityOf(process.pid) } satisfies Claim)
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      writeFileSync(file, text, { flag: 'wx' })
-      return true
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return true // no telling here; free it may be all the same
-      const held = readJson(file) as Claim | undefined
-      const isOwn = held?.stateDir === stateDir
-      const isHeld = held?.by && (isAlive(held.by) || Object.values(readPorts(held.stateDir)).includes(port))
-      if (isHeld && !isOwn) return false
-      try {
-        rmSync(file, { force: true })
-      } catch {
-        return false // another account's
-      }
+  try {
+    if (mkdirSync(claimsDir, { recursive: true }) !== undefined) chmodSync(claimsDir, 0o1777) // for every account
+    while (!createWhole(file, JSON.stringify({ stateDir, by: identityOf(process.pid) } satisfies Claim))) {
+      const text = readWhole(file)
+      if (text === undefined) continue // given up just now
+      const held = JSON.parse(text) as Claim
+      const isHeld = (held.by !== undefined && isAlive(held.by)) || isKept(held.stateDir, port)
+      if (held.stateDir !== stateDir && isHeld) return false
+      removeExactly(file, text)
     }
+    return true
+  } catch {
+    return true // nobody can be told here (another account's folder or file): it may be free all the same
   }
-  return false
 }
+
+const isKept = (stateDir: string, port: number): boolean => Object.values(readPorts(stateDir)).includes(port)
 
 const portsFile = (stateDir: string): string => join(stateDir, 'ports.json')
 
@@ -90,19 +87,11 @@ const portsFile = (stateDir: string): string => join(stateDir, 'ports.json')
 export const holdsPorts = (stateDir: string): boolean => existsSync(portsFile(stateDir))
 
 const readPorts = (stateDir: string): Record<string, number> =>
-  (readJson(portsFile(stateDir)) ?? {}) as Record<string, number>
+  JSON.parse(readWhole(portsFile(stateDir)) ?? '{}') as Record<string, number>
 
 const writePorts = (stateDir: string, ports: Record<string, number>): void => {
   mkdirSync(stateDir, { recursive: true })
   const written = `${portsFile(stateDir)}.${process.pid}`
   writeFileSync(written, JSON.stringify(ports, undefined, 2))
   renameSync(written, portsFile(stateDir))
-}
-
-const readJson = (file: string): unknown => {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as unknown
-  } catch {
-    return undefined
-  }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createWhole } from './whole-file.js'
 
 /** Where the secret of this name is kept; readable by its owner alone. */
 export const secretFile = (stateDir: string, name: string): string => join(stateDir, 'secrets', name)
@@ -9,10 +10,6 @@ export const secretFile = (stateDir: string, name: string): string => join(state
 export const secretOf = (stateDir: string, name: string): string => {
   const file = secretFile(stateDir, name)
   mkdirSync(join(stateDir, 'secrets'), { recursive: true, mode: 0o700 })
-  try {
-    writeFileSync(file, randomBytes(16).toString('hex'), { flag: 'wx', mode: 0o600 })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
+  createWhole(file, randomBytes(16).toString('hex'), 0o600)
   return readFileSync(file, 'utf8')
 }
