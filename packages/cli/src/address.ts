@@ -21,11 +21,11 @@ export type Endpoints = {
  * @throws Stop wrong usage, for an address that is none
  */
 export const addressOf = (named: string | undefined, env: Environment): Address => {
-  const given = named ?? nonEmpty(env['JOURNEY_API_URL'])
-  const running = given === undefined ? readEndpoints(nonEmpty(env['JOURNEY_STATE_DIR']) ?? '.journey') : undefined
+  const given = named ?? nonEmpty(env.JOURNEY_API_URL)
+  const running = given === undefined ? readEndpoints(nonEmpty(env.JOURNEY_STATE_DIR) ?? '.journey') : undefined
   const url = (given ?? running?.api ?? 'http://127.0.0.1:8080').replace(/\/+$/, '')
   if (!URL.canParse(url) || !/^https?:/.test(url)) throw wrongUsage(`${url} is no address: http://host:port is one`)
-  const token = nonEmpty(env['JOURNEY_API_TOKEN']) ?? (running && tokenOf(running))
+  const token = nonEmpty(env.JOURNEY_API_TOKEN) ?? (running && tokenOf(running))
   return { url, ...(token !== undefined && { token }) }
 }
 

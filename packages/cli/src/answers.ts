@@ -94,6 +94,7 @@ export type UnitOfWork = {
   reason: string | null
   tasks: {
     task_id: string
+    kind: string
     status: string
     retry_count: number
     agent_id: string | null

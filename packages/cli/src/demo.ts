@@ -117,7 +117,7 @@ const tell = async (api: Api, output: Output, episode: number, signal: AbortSign
       for (const line of story(event)) output.line(line)
       note(event, asked)
       if (event.event_type === 'journey.started') startedAt = event.timestamp
-      const end = event.data['episode'] === episode ? endOf(event) : undefined
+      const end = event.data.episode === episode ? endOf(event) : undefined
       if (end === undefined) continue
       const ms = Date.parse(event.timestamp) - Date.parse(startedAt ?? event.timestamp)
       output.line(
@@ -165,8 +165,7 @@ const approve = async (api: Api, { work_id, task_id }: Asked): Promise<void> => 
 
 /** What ends the story: production's set-up, or the end of the journey. */
 const endOf = ({ event_type, data }: HistoryEvent): string | undefined => {
-  if (event_type === 'unit_of_work.completed' && data['kind'] === 'setup' && data['stage'] === 'production')
-    return 'done'
+  if (event_type === 'unit_of_work.completed' && data.kind === 'setup' && data.stage === 'production') return 'done'
   if (event_type === 'journey.cancelled') return 'The journey was cancelled; the demo ends here'
   return event_type === 'journey.completed' ? 'done' : undefined
 }

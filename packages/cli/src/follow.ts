@@ -22,7 +22,8 @@ export async function* follow(api: Api, clientId: string, following: Following):
   const { signal, pauseMs, isExpected = false } = following
   let cursor: string | undefined
   let troubledSince: number | undefined
-  while (!signal.aborted) {
+  const isEnded = () => signal.aborted
+  while (!isEnded()) {
     try {
       const history = await api.get<History>(path`/journeys/${clientId}/history`, { limit: 500, cursor })
       troubledSince = undefined
@@ -30,7 +31,7 @@ export async function* follow(api: Api, clientId: string, following: Following):
       yield history.items
       if (history.next_cursor !== null) continue
     } catch (error) {
-      if (signal.aborted) return
+      if (isEnded()) return
       const isPassing = isOutage(error) || (isExpected && cursor === undefined && isUnknown(error))
       troubledSince ??= Date.now()
       if (!isPassing || Date.now() - troubledSince > patienceMs) throw error
@@ -59,7 +60,10 @@ const isUnknown = (error: unknown): boolean => error instanceof ProblemStop && e
 /** Waits, no longer than the signal lets. */
 export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
-    if (signal.aborted) return resolve()
+    if (signal.aborted) {
+      resolve()
+      return
+    }
     const done = () => {
       clearTimeout(timer)
       signal.removeEventListener('abort', done)

@@ -37,12 +37,12 @@ type Common = { api?: string; format: 'json' | 'table' }
 
 /** Runs one command line to its end; never throws what a person could have caused. */
 export const run = async (args: readonly string[], world: World): Promise<ExitCode> => {
-  let exitCode: ExitCode = exitCodes.done
-  let json = false
+  const seen: { exitCode: ExitCode; json: boolean } = { exitCode: exitCodes.done, json: false }
   const action: Action = (verb) => async (options, command) => {
     const { api: address, format } = command.optsWithGlobals<Common>()
-    json = format === 'json'
-    const colour = world.isTerminal && !world.env['NO_COLOR'] && !json
+    const json = format === 'json'
+    seen.json = json
+    const colour = world.isTerminal && !world.env.NO_COLOR && !json
     const output = createOutput({ json, colour, write: world.out })
     const api = () => createApi(addressOf(address, world.env), { actor: world.user, signal: world.signal })
     const context: Context = {
@@ -54,17 +54,19 @@ export const run = async (args: readonly string[], world: World): Promise<ExitCo
       env: world.env,
       signal: world.signal,
     }
-    exitCode = (await verb(context, options)) ?? exitCodes.done
+    seen.exitCode = (await verb(context, options)) ?? exitCodes.done
   }
   try {
     await programOf(action, world).parseAsync([...args], { from: 'user' })
-    return exitCode
+    return seen.exitCode
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
     if (world.signal.aborted) return exitCodes.failed
     if (!(error instanceof Stop)) throw error
     world.err(
-      json && error instanceof ProblemStop ? `${JSON.stringify(error.problem, undefined, 2)}\n` : `${error.message}\n`,
+      seen.json && error instanceof ProblemStop
+        ? `${JSON.stringify(error.problem, undefined, 2)}\n`
+        : `${error.message}\n`,
     )
     return error.exitCode
   }

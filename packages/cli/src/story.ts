@@ -27,11 +27,11 @@ export const createStory = (colours: Colours): Story => {
       case 'journey.started':
         return [
           bold(`● ${text(data, 'client_id')} starts in ${text(data, 'initial_stage')}`) +
-            dim(`  ${list(data['data_sources'])}`),
+            dim(`  ${list(data.data_sources)}`),
         ]
       case 'unit_of_work.created': {
-        const plan = data['plan'] as { name: string; tasks: { task_id: string; name: string }[] }
-        const isGate = data['kind'] === 'gate'
+        const plan = data.plan as { name: string; tasks: { task_id: string; name: string }[] }
+        const isGate = data.kind === 'gate'
         const name = isGate ? `Exit of ${text(data, 'stage')}` : plain(plan.name)
         works.set(text(data, 'work_id'), { name, since: timestamp })
         for (const one of plan.tasks) names.set(`${text(data, 'work_id')} ${one.task_id}`, plain(one.name))
@@ -39,9 +39,7 @@ export const createStory = (colours: Colours): Story => {
       }
       case 'task.execution_started':
         started.set(attemptKey(data), timestamp)
-        return data['attempt'] === 1
-          ? []
-          : [`  ${yellow('↻')} ${task(data)}${dim(`  attempt ${text(data, 'attempt')}`)}`]
+        return data.attempt === 1 ? [] : [`  ${yellow('↻')} ${task(data)}${dim(`  attempt ${text(data, 'attempt')}`)}`]
       case 'task.execution_completed':
         return [
           `  ${green('✓')} ${row(task(data), text(data, 'agent_id'))}${since(started.get(attemptKey(data)), timestamp)}`,
@@ -49,24 +47,24 @@ export const createStory = (colours: Colours): Story => {
       case 'task.execution_failed': {
         const why = `${text(data, 'message')} (${text(data, 'code')})`
         return [
-          `  ${red('✗')} ${row(task(data), text(data, 'agent_id'))}${why}${data['final'] === true ? red(', for good') : ''}`,
+          `  ${red('✗')} ${row(task(data), text(data, 'agent_id'))}${why}${data.final === true ? red(', for good') : ''}`,
         ]
       }
       case 'task.retry_scheduled':
-        return [`  ${yellow('↻')} ${task(data)}${dim(`  again in ${duration(Number(data['delay_ms']))}`)}`]
+        return [`  ${yellow('↻')} ${task(data)}${dim(`  again in ${duration(Number(data.delay_ms))}`)}`]
       case 'task.late_result_recorded':
         return [`  ${dim(`${task(data)}: a result of attempt ${text(data, 'attempt')} came too late`)}`]
       case 'approval.requested':
         return [`  ${yellow('?')} ${text(data, 'name')} ${yellow('asks the client for a decision')}`]
       case 'approval.decided': {
-        const isApproved = data['decision'] === 'approve'
+        const isApproved = data.decision === 'approve'
         const comment = text(data, 'comment')
         return [
           `  ${isApproved ? green('✓') : red('✗')} ${task(data)} ${isApproved ? 'approved' : 'rejected'} by ${text(data, 'decided_by')}${comment && dim(`  ${comment}`)}`,
         ]
       }
       case 'unit_of_work.completed':
-        return data['kind'] === 'gate'
+        return data.kind === 'gate'
           ? []
           : [`${cyan(`▸ ${work(data)}`)} done ${since(works.get(text(data, 'work_id'))?.since, timestamp)}`]
       case 'unit_of_work.failed':
@@ -76,7 +74,7 @@ export const createStory = (colours: Colours): Story => {
       case 'journey.exit_criteria_evaluated':
         return [
           `${cyan(`▸ Exit of ${text(data, 'stage')}`)}: ${verdictIn(colours, text(data, 'verdict'))}`,
-          ...(data['exit_criteria_details'] as Check[]).map((check) => checkLine(colours, check)),
+          ...(data.exit_criteria_details as Check[]).map((check) => checkLine(colours, check)),
         ]
       case 'journey.stage_promoted':
         return [
@@ -121,6 +119,6 @@ export const checkLine = (colours: Colours, { check_id, verdict, passed, compari
 export const measured = ({ measurement, value, operator, threshold }: Check['comparisons'][number]): string =>
   `${measurement} ${value ?? '?'} ${operator === 'min' ? '≥' : '≤'} ${threshold}`
 
-const row = (name: string, who: string): string => `${name.padEnd(38)} ${who === '' ? '' : `${who.padEnd(22)} `}`
+const row = (name: string, who: string): string => `${name.padEnd(40)} ${who === '' ? '' : `${who.padEnd(28)} `}`
 
 const list = (value: unknown): string => (Array.isArray(value) ? plain(value.join(', ')) : '')

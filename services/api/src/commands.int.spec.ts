@@ -62,11 +62,11 @@ describe('a command posted to the API', () => {
       await post(house, '/journeys/client-123/rollback', { reason: 'critical bug' })
       await post(house, '/approvals/work-1/demo_approval', { decision: 'approve', comment: 'fine' })
 
-      expect((await nextCommand(house)).envelope['data']).to.deep.equal({
+      expect((await nextCommand(house)).envelope.data).to.deep.equal({
         reason: 'critical bug',
         client_id: 'client-123',
       })
-      expect((await nextCommand(house)).envelope['data']).to.deep.equal({
+      expect((await nextCommand(house)).envelope.data).to.deep.equal({
         decision: 'approve',
         comment: 'fine',
         work_id: 'work-1',
@@ -79,7 +79,7 @@ describe('a command posted to the API', () => {
       const answer = await house.app.inject({ method: 'POST', url: '/api/v1/journeys/client-123/promote' })
 
       expect(answer.statusCode).to.equal(202)
-      expect((await nextCommand(house)).envelope['data']).to.deep.equal({ client_id: 'client-123' })
+      expect((await nextCommand(house)).envelope.data).to.deep.equal({ client_id: 'client-123' })
     }))
 
   it('answers its outcome when asked to wait, once its events can be read', () =>

@@ -64,7 +64,7 @@ export const createDesk = (options: { db: Database['db']; publisher: Publisher; 
         commandId: command_id,
         commandType: command_type,
         digest: digestOf(command_type, data),
-        correlationId: envelope.metadata['correlation_id'] as string,
+        correlationId: envelope.metadata.correlation_id as string,
         source: envelope.source,
       })
       if (announced.found === 'key_reused') throw keyReused(command_id, announced.answer)

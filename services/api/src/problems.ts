@@ -98,10 +98,12 @@ type AjvError = { keyword: string; instancePath: string; message?: string; param
 
 const fieldProblem = ({ keyword, instancePath, message, params }: AjvError, where: string): Detail => {
   if (keyword === 'additionalProperties') {
-    const field = String(params['additionalProperty'])
+    const field = String(params.additionalProperty)
     return { field, code: 'unknown_field', message: `${field} is not a parameter of this ${where}` }
   }
-  const field = instancePath.slice(1).replaceAll('/', '.') || String(params['missingProperty'] ?? where)
-  const allowed = Array.isArray(params['allowedValues']) ? `: ${params['allowedValues'].join(', ')}` : ''
+  const field =
+    instancePath.slice(1).replaceAll('/', '.') ||
+    (typeof params.missingProperty === 'string' ? params.missingProperty : where)
+  const allowed = Array.isArray(params.allowedValues) ? `: ${params.allowedValues.join(', ')}` : ''
   return { field, code: keyword, message: `${field} ${message ?? 'is not valid'}${allowed}` }
 }

@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import { createChronicle, healthy, start } from './testing/chronicle.js'
 import { withHouse, type House } from './testing/house.js'
 
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- answers have many shapes
 const get = async <T = Record<string, unknown>>(house: House, url: string) => {
   const answer = await house.app.inject({ method: 'GET', url: url.startsWith('/api') ? url : `/api/v1${url}` })
   return { status: answer.statusCode, headers: answer.headers, body: answer.json<T>() }
@@ -52,7 +53,7 @@ describe('a journey that was set up and waits for its demo', () => {
       const asked = events.find(({ event }) => event.type === 'ApprovalRequested')
 
       expect(status).to.equal(200)
-      expect(headers['etag']).to.equal(`"${last?.revision}"`)
+      expect(headers.etag).to.equal(`"${last?.revision}"`)
       expect(body).to.deep.include({
         client_id: 'client-123',
         current_stage: 'sandbox',
@@ -61,7 +62,7 @@ describe('a journey that was set up and waits for its demo', () => {
         visit: 1,
         revision: last?.revision,
       })
-      expect(body['waiting_for']).to.deep.equal([
+      expect(body.waiting_for).to.deep.equal([
         {
           kind: 'approval',
           who: 'client',
@@ -186,11 +187,11 @@ describe('a journey through all its stages', () => {
       const works = await all(house, '/journeys/client-123/units-of-work?limit=2')
       const pilot = await all(house, '/journeys/client-123/units-of-work?stage=pilot')
       const setup = works.find(({ kind, stage }) => kind === 'setup' && stage === 'sandbox')!
-      const one = await get<{ tasks: Task[] }>(house, `/units-of-work/${String(setup['work_id'])}`)
+      const one = await get<{ tasks: Task[] }>(house, `/units-of-work/${String(setup.work_id)}`)
 
       expect(works.map(({ kind }) => kind)).to.deep.equal(['setup', 'gate', 'setup', 'gate', 'setup', 'gate'])
       expect(pilot.map(({ kind }) => kind)).to.deep.equal(['setup', 'gate'])
-      expect(one.headers['etag']).to.equal(`"${String(setup['revision'])}"`)
+      expect(one.headers.etag).to.equal(`"${String(setup.revision)}"`)
       expect(one.body).to.deep.equal(setup)
       expect(one.body.tasks.map(({ status, attempts }) => [status, attempts.length])).to.deep.equal(
         one.body.tasks.map(() => ['completed', 1]),

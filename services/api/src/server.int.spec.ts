@@ -154,7 +154,7 @@ const routesOf = (tree: string): string[] => {
 const differences = (value: unknown, given: Schema, schemas: Record<string, Schema>, path: string): string[] => {
   const schema = given.$ref ? schemas[given.$ref.replace('#/components/schemas/', '')]! : given
   if (value === null) return schema.nullable ? [] : [`${path} is null`]
-  if (schema.enum && !schema.enum.includes(value)) return [`${path} is ${String(value)}`]
+  if (schema.enum && !schema.enum.includes(value)) return [`${path} is ${JSON.stringify(value)}`]
   if (schema.type === 'array')
     return Array.isArray(value)
       ? value.flatMap((one, n) => differences(one, schema.items ?? {}, schemas, `${path}[${n}]`))

@@ -1,7 +1,7 @@
 import { bodyLimit, readJson } from '@journey/contracts'
 import type { Database } from '@journey/read-model'
 import { codeOf, type Check, type Log } from '@journey/runtime'
-import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Histogram, type Registry } from 'prom-client'
 import type { Desk } from './desk.js'
 import type { Freshness } from './journeys/freshness.js'
@@ -69,7 +69,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
 
   operationRoutes(app, { checks, registry })
   await app.register(
-    async (api) => {
+    (api, _options, done) => {
       api.addHook('onRequest', token === undefined ? onlyLoopbackNames : bearer(token))
       const theJourney = createTheJourney(db, freshness)
       journeyRoutes(api, db, theJourney)
@@ -79,6 +79,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       approvalRoutes(api, db, desk)
       commandRoutes(api, desk)
       agentRoutes(api, db, aliveWithinMs)
+      done()
     },
     { prefix: '/api/v1' },
   )
@@ -97,12 +98,7 @@ const sendProblem = (found: Problem, reply: FastifyReply): FastifyReply => {
 }
 
 /** What a server is away for is told by `/ready` and its own log; a bug is told here. */
-const tell = (
-  log: Log,
-  error: FastifyError | unknown,
-  { method, routeOptions }: FastifyRequest,
-  found: Problem,
-): void => {
+const tell = (log: Log, error: unknown, { method, routeOptions }: FastifyRequest, found: Problem): void => {
   const fields = { method, route: routeOptions.url, status: found.status, code: found.code }
   if (codeOf(error) === 'internal/bug' && found.code === 'internal/bug')
     log.error({ ...fields, err: error }, 'a request failed')

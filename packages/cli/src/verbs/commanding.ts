@@ -18,7 +18,7 @@ export const command = async ({ api }: Context, path: string, body: object, key?
   } catch (error) {
     if (!(error instanceof ProblemStop) || error.problem.code !== 'command/outcome_pending') throw error
     throw failed(
-      `The outcome is not known after ${waitSeconds} s; it can be asked for at ${error.problem.links?.['self'] ?? path}`,
+      `The outcome is not known after ${waitSeconds} s; it can be asked for at ${error.problem.links?.self ?? path}`,
     )
   }
 }
@@ -35,7 +35,7 @@ export const tellCommand = async (
   const { output } = context
   if (output.json) output.value(answer)
   else if (answer.events.length === 0)
-    output.line(`It was so already (${answer.stream ?? ''} at revision ${answer.revision ?? ''})`)
+    output.line(`Nothing changed (${answer.stream ?? ''} is at revision ${answer.revision ?? ''})`)
   else output.line(`${output.colours.green('✓')} ${done}${output.colours.dim(`  ${answer.events.join(', ')}`)}`)
   return exitCodes.done
 }

@@ -63,6 +63,6 @@ const rowsOf = ({ check_id, verdict, comparisons, message }: Check): string[][] 
         n === 0 ? check_id : '',
         n === 0 ? verdict : '',
         `${measurement} ${value ?? '–'}`,
-        `${operator === 'min' ? '≥' : '≤'} ${threshold}${unit === undefined || ['count', 'ratio'].includes(unit) ? '' : ` ${unit}`}`,
+        `${operator === 'min' ? '≥' : '≤'} ${threshold}${unit === 'ms' ? ' ms' : ''}`,
         n === 0 && !['pass', 'fail'].includes(verdict) ? message : '',
       ])

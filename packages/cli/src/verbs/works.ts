@@ -45,12 +45,12 @@ export const workLines = (
   tableOf(
     colours,
     ['TASK', 'STATUS', 'RETRIES', 'TOOK', 'AGENT', ''],
-    tasks.map(({ task_id, status, retry_count, attempts, agent_id, intent, error }) => [
+    tasks.map(({ task_id, kind, status, retry_count, attempts, agent_id, intent, error }) => [
       task_id,
       status,
       String(retry_count),
       tookOf(attempts),
-      agent_id ?? intent,
+      agent_id ?? (kind === 'human' ? '(a person)' : intent),
       error === null ? '' : `${error.message} (${error.code})`,
     ]),
   ),

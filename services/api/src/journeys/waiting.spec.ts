@@ -1,4 +1,4 @@
-import { foldAll, type JourneyRow } from '@journey/read-model'
+import { foldAll } from '@journey/read-model'
 import { expect } from 'chai'
 import { createChronicle, healthy, start, type Answer, type Chronicle } from '../testing/chronicle.js'
 import { explain, outlook, waitingFor, type Explanation, type Facts } from './waiting.js'
@@ -8,9 +8,9 @@ const nothing: Omit<Facts, 'works'> = { dispatches: [], admissions: [], parked: 
 /** What a client's journey waits for, by what the chronicle says and what is known beside. */
 const explained = (chronicle: Chronicle, more: Partial<Facts> = {}) => {
   const rows = foldAll(chronicle.events)
-  const journey = rows.journey_states[0] as JourneyRow
+  const journey = rows.journey_states[0]!
   const works = rows.unit_of_works.filter(({ status }) => status !== 'completed')
-  return { journey, found: explain(journey, { ...nothing, works, ...more } as Facts) }
+  return { journey, found: explain(journey, { ...nothing, works, ...more }) }
 }
 
 const kinds = (found: readonly Explanation[]) => found.map(({ kind }) => kind)
@@ -71,7 +71,7 @@ describe('what a journey waits for', () => {
     const chronicle = createChronicle(() => undefined)
     chronicle.act(start('client-123'))
     const first = chronicle.events.filter(({ stream }) => stream === 'journey-client-123')
-    const journey = foldAll(first).journey_states[0] as JourneyRow
+    const journey = foldAll(first).journey_states[0]!
     const admission = { work_id: 'w', client_id: 'client-123', kind: 'setup', requested_at: '2026-01-27T10:00:01.000Z' }
     const found = explain(journey, { ...nothing, works: [], admissions: [admission, { ...admission, client_id: 'x' }] })
 
@@ -183,7 +183,7 @@ describe('what a journey waits for', () => {
     const { events } = createChronicle(() => undefined)
     expect(events).to.deep.equal([])
     const chronicle = journeyWith(() => undefined)
-    const journey = foldAll(chronicle.events.slice(0, 1)).journey_states[0] as JourneyRow
+    const journey = foldAll(chronicle.events.slice(0, 1)).journey_states[0]!
     expect(kinds(explain(journey, { ...nothing, works: [] }))).to.deep.equal(['processing'])
   })
 })

@@ -177,7 +177,7 @@ const failed = (journey: JourneyRow, work: WorkRow): Explanation[] => {
 }
 
 /** A cancelled unit of work stands in its table as failed (DESIGN.md section 8). */
-export const isCancelled = ({ results }: WorkRow): boolean => results !== null && results['cancelled'] === true
+export const isCancelled = ({ results }: WorkRow): boolean => results !== null && results.cancelled === true
 
 const rollback = ({ status, rollback }: JourneyRow): Explanation[] => {
   if (status !== 'rolling_back' || !rollback) return []

@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance, FastifySchema } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Schema } from '@journey/contracts'
 import { schemas } from './schemas.js'
 
@@ -37,7 +37,7 @@ export const serveDocument = async (
     transform: ({ schema, url, route }) => ({
       url,
       schema: {
-        ...(schema as FastifySchema),
+        ...schema,
         ...(route.config?.body && { body: route.config.body }),
         ...(route.config?.open && { security: [] }),
       },

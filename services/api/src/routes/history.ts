@@ -87,7 +87,7 @@ const viewOf = ({ client_id: _, at, version, data, ...row }: HistoryRow) => ({
   ...row,
   event_version: version,
   timestamp: at,
-  reason: data['reason'] ?? null,
-  results: data['exit_criteria_results'] ?? data['results'] ?? null,
+  reason: data.reason ?? null,
+  results: data.exit_criteria_results ?? data.results ?? null,
   data,
 })

@@ -11,7 +11,7 @@ export type Answer = { output: JsonObject; agent_id: string } | { code: string; 
 /** Journeys as the domain itself tells them: commands in, every event that follows out, without a server. */
 export type Chronicle = {
   /** Does a command and all that follows from it. */
-  act(command: Command, actor?: string): Recorded[]
+  act: (command: Command, actor?: string) => Recorded[]
   /** Every event so far, in the order of the log. */
   readonly events: readonly Recorded[]
   readonly dispatched: readonly Dispatched[]

@@ -18,9 +18,9 @@ export type House = {
   toBroker: CuttableLink
   toDatabase: CuttableLink
   /** Brings events into the read model, as the projector does. */
-  apply(events: readonly Recorded[]): Promise<void>
+  apply: (events: readonly Recorded[]) => Promise<void>
   /** Settles a command, as the command-handler does. */
-  settle(answer: Partial<CommandAnswer> & { command_id: string }): Promise<unknown>
+  settle: (answer: Partial<CommandAnswer> & { command_id: string }) => Promise<unknown>
 }
 
 export const withHouse = async (
