@@ -6,6 +6,7 @@ import { EventStoreDBClient, persistentSubscriptionToAllSettingsFromDefaults } f
 import { codeOf } from '@journey/runtime'
 import { expect } from 'chai'
 import pg from 'pg'
+import { testDatabase } from '../testing/isolation.js'
 import { createEventStoreNode } from './event-store-node.js'
 import { anEvent, brief, collect, events, failureOf, freshStream, testNode } from './testing.js'
 
@@ -164,6 +165,20 @@ describe('an event store node', () => {
     expect(await failureOf(group)).to.equal('UnsupportedError')
     expect((await client.appendToStream(freshStream(), anEvent('a'))).success).to.equal(true)
     await stop()
+  })
+
+  it('stops with the npm that started it', async () => {
+    const database = await testDatabase()
+    const root = fileURLToPath(new URL('../../../../', import.meta.url))
+    const args = ['run', '--silent', 'event-store', '--', '--port', '0', '--database', database.url]
+    const npm = spawn('npm', args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+    let output = ''
+    npm.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    while (!output.includes('"msg":"listening"')) await once(npm.stdout, 'data')
+    npm.kill('SIGTERM')
+    await once(npm, 'close') // comes when the node, too, has let go of its output
+    expect(output).to.include('"msg":"stopped"')
+    await database.drop()
   })
 
   it('explains itself on the command line', async () => {
