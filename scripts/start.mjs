@@ -91,7 +91,10 @@ const whereNext = ({ api, amqp, amqp_management, token_file }) => {
         ]
       : []),
     ['logs', join(relative(process.cwd(), stateDir), 'logs')],
-    ['start a journey', 'npx journey-cli start --client-id=client-1 --data-sources=salesforce,jira'],
+    [
+      'start a journey',
+      `${env.JOURNEY_STATE_DIR ? `JOURNEY_STATE_DIR=${env.JOURNEY_STATE_DIR} ` : ''}npx journey-cli start --client-id=client-1 --data-sources=salesforce,jira`,
+    ],
     ['… from outside', `amqp-publish --url="${url}" -e journey.commands -r journey.start \\`],
     ['', `  -C application/json -p -b '${command}'`],
   ]

@@ -156,7 +156,7 @@ export const createStack = (options: StackOptions): Stack => {
           const healthPort = await ports.of(`${name}_health`)
           await run(createServiceProcess({ root, name, stateDir, healthPort, env: serviceEnv, log }))
           health[name] = `http://127.0.0.1:${healthPort}`
-          return name === 'api' ? `on port ${apiPort}` : ''
+          return name === 'api' ? portDetail(apiPort, env) : ''
         }),
       ),
     )
@@ -212,6 +212,9 @@ export const createStack = (options: StackOptions): Stack => {
 
 const servicesOf = ({ services = serviceNames, agents, env }: StackOptions): string[] =>
   services.filter((name) => name !== 'agents' || (agents ?? env.JOURNEY_AGENTS !== 'off'))
+
+const portDetail = (port: number, env: Environment): string =>
+  `on port ${port}${port === 8080 || env.JOURNEY_API_PORT ? '' : ', since 8080 is taken'}`
 
 /** The port that was asked for, else 8080, else a free one. */
 const apiPortOf = async (env: Environment, ports: Ports): Promise<number> => {
