@@ -117,9 +117,9 @@ export const react = ({ id, at, event }: Happened, world: World): Step[] => {
     case 'TaskExecutionStarted':
       return [{ do: 'dispatch', task: event.data }]
     case 'TaskExecutionCompleted':
-      return [settle(event.data), ...measuredButAsked(event.data, world, send)]
+      return [settle(event.data), ...measuredButAsked(event.data, world)]
     case 'TaskExecutionFailed':
-      return [settle(event.data), ...(event.data.final ? measuredButAsked(event.data, world, send) : [])]
+      return [settle(event.data), ...(event.data.final ? measuredButAsked(event.data, world) : [])]
     case 'TaskRetryScheduled': {
       const { work_id, task_id, attempt, retry_at } = event.data
       const command: Command = { type: 'task.start_retry', data: { work_id, task_id, attempt } }
@@ -142,7 +142,7 @@ export const react = ({ id, at, event }: Happened, world: World): Step[] => {
         type: 'approval.decide',
         data: { work_id, task_id, decision: 'approve', comment: 'parameters.auto_approve' },
       }
-      return agreed ? [send(decision, task_id)] : measuredButAsked(event.data, world, send)
+      return agreed ? [send(decision, task_id)] : measuredButAsked(event.data, world)
     }
     case 'ApprovalDecided':
       return newEvidence(event.data, journey, send)
@@ -206,7 +206,7 @@ const ended = (
     ]
   if (journey.status === 'rolling_back') return undo(world)
   if (!isAt(of, journey)) return []
-  if (kind === 'gate') return record(of, n, world.works.get(work_id), world, send)
+  if (kind === 'gate') return record(of, n, world.works.get(work_id), world)
   if (!failed) return [send({ type: 'journey.request_evaluation', data: { ...of, trigger: 'setup_completed' } })]
   if (stage === 'sandbox' || !rules.auto_rollback) return []
   return [
@@ -223,7 +223,6 @@ const ended = (
 const measuredButAsked = (
   { work_id, client_id, kind }: { work_id: string; client_id: string; kind: string },
   world: World,
-  send: Send,
 ): Step[] => {
   const work = world.works.get(work_id)
   if (kind !== 'gate' || work?.status !== 'in_progress') return []
@@ -234,14 +233,17 @@ const measuredButAsked = (
   const { episode, stage, visit, n } = work.creation
   return [
     { do: 'make_room', work_id, client_id, ended: false },
-    ...record({ client_id, episode, stage, visit }, n, work, world, send),
+    ...record({ client_id, episode, stage, visit }, n, work, world),
   ]
 }
 
-const record = (of: Visit, n: number, work: UnitOfWork.State | undefined, { works }: World, send: Send): Step[] => {
+/** Several events may find the gate in one state; what came of the checks is the command's id, so that it is recorded once. */
+const record = (of: Visit, n: number, work: UnitOfWork.State | undefined, { works }: World): Step[] => {
   if (!work || work.status === 'none') return []
-  const checks = (work.creation.criteria ?? []).map((criterion) => outcomeOf(criterion, work, works))
-  return [send({ type: 'journey.record_evaluation', data: { ...of, n, work_id: work.creation.work_id, checks } })]
+  const { work_id, criteria = [] } = work.creation
+  const checks = criteria.map((criterion) => outcomeOf(criterion, work, works))
+  const command: Command = { type: 'journey.record_evaluation', data: { ...of, n, work_id, checks } }
+  return [{ do: 'send', id: derivedId('evaluation', work_id, JSON.stringify(checks)), command }]
 }
 
 const outcomeOf = (
