@@ -130,6 +130,20 @@ describe('a command posted to the API', () => {
       expect(answer.json<{ command: object }>().command).to.deep.include({ status: 'rejected', command_id: 'key-1' })
     }))
 
+  it('answers 422 when it failed for what it said, 500 when it failed for what we did', () =>
+    withHouse(async (house) => {
+      for (const [code, status] of [
+        ['command/invalid', 422],
+        ['internal/bug', 500],
+      ] as const) {
+        const asked = post(house, '/journeys?wait=20', body, { 'idempotency-key': code })
+        await eventually('the command on the bus', () => house.broker.take(commandQueue))
+        await house.settle({ command_id: code, status: 'failed', error: { code, message: 'so it is', details: [] } })
+        const answer = await asked
+        expect([answer.statusCode, answer.json<{ code: string }>().code]).to.deep.equal([status, code])
+      }
+    }))
+
   it('answers 504 with a link when the time runs out', () =>
     withHouse(async (house) => {
       const answer = await post(house, '/journeys?wait=0.1', body, { 'idempotency-key': 'a key/ä' })

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect, type AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { createChronicle, healthy, start } from './testing/chronicle.js'
 import { withHouse } from './testing/house.js'
@@ -131,6 +133,40 @@ describe('every answer', () => {
       expect(metrics).to.match(
         new RegExp(`http_request_duration_seconds_count\\{.*method="GET",route="${route}",status="404".*\\} 2`),
       )
+    }))
+})
+
+describe('a request that no route takes', () => {
+  it('is told the right method where there is one', () =>
+    withHouse(async ({ app }) => {
+      const { statusCode, headers, body } = await app.inject({
+        method: 'DELETE',
+        url: '/api/v1/journeys/client-123?x=1',
+      })
+      expect([statusCode, headers.allow]).to.deep.equal([405, 'GET, HEAD'])
+      expect(JSON.parse(body)).to.deep.include({ code: 'route/method_not_allowed' })
+      expect((await app.inject({ method: 'DELETE', url: '/api/v1/nothing' })).statusCode).to.equal(404)
+    }))
+
+  it('is answered by a problem even when it is no HTTP, or too much of it', () =>
+    withHouse(async ({ app }) => {
+      await app.listen({ host: '127.0.0.1', port: 0 })
+      const { port } = app.server.address() as AddressInfo
+      const answer = async (text: string) => {
+        const socket = connect(port, '127.0.0.1')
+        let received = ''
+        socket.on('data', (chunk: Buffer) => (received += chunk.toString())).end(text)
+        await once(socket, 'close')
+        const [head = '', body = ''] = received.split('\r\n\r\n')
+        return [
+          Number(head.split(' ')[1]),
+          head.includes('application/problem+json'),
+          (JSON.parse(body) as { code: string }).code,
+        ]
+      }
+      expect(await answer('GARBAGE\r\n\r\n')).to.deep.equal([400, true, 'request/unreadable'])
+      const large = `GET /health HTTP/1.1\r\nhost: localhost\r\nx-large: ${'x'.repeat(20_000)}\r\n\r\n`
+      expect(await answer(large)).to.deep.equal([431, true, 'request/unreadable'])
     }))
 })
 

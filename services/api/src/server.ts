@@ -7,7 +7,8 @@ import type { Desk } from './desk.js'
 import type { Freshness } from './journeys/freshness.js'
 import { createTheJourney } from './journeys/the-journey.js'
 import { serveDocument } from './openapi/document.js'
-import { problem, problemOf, type Problem } from './problems.js'
+import { problemOf, type Problem } from './problems.js'
+import { answerBrokenRequest, answerUnrouted } from './routing.js'
 import { agentRoutes } from './routes/agents.js'
 import { approvalRoutes } from './routes/approvals.js'
 import { commandRoutes } from './routes/commands.js'
@@ -40,6 +41,9 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     routerOptions: { maxParamLength: 2048 },
     ajv: { customOptions: { allErrors: true, removeAdditional: false, coerceTypes: true } },
     forceCloseConnections: 'idle',
+    // Whoever sends more slowly than this keeps a connection for nothing.
+    requestTimeout: 30_000,
+    clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, _request, reply) => void sendProblem(problemOf(error), reply),
   })
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
@@ -52,13 +56,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     }
   })
   app.addHook('onRequest', securityHeaders)
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      problem(404, 'route/unknown', `${request.method} ${request.url.slice(0, 200)} is no route here: see /docs`)
-        .problem,
-      reply,
-    ),
-  )
+  answerUnrouted(app, sendProblem)
   app.setErrorHandler((error, request, reply) => {
     const found = problemOf(error)
     if (found.status >= 500) tell(log, error, request, found)
