@@ -1,6 +1,6 @@
 // npm start: installs and builds when needed, starts the whole system from one folder, shows a demo journey, and stays up until
 // Ctrl-C. `npm start -- --help` lists the options.
-import { appendFileSync, existsSync, mkdirSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build, checkNode, install, needsInstall, root, Trouble } from './bootstrap.mjs'
@@ -119,9 +119,8 @@ const main = async () => {
 
   const { createStack, removeState } = await import('@journey/embedded')
   const { createLog } = await import('@journey/runtime')
-  const { loadConfiguration } = await import('@journey/contracts')
+  await checkSettings()
   if (reset) await step('reset', '', () => removeState(stateDir))
-  loadConfiguration(resolve(root, env.JOURNEY_CONFIG_DIR || 'infra/config'), env)
 
   const log = createLog({ service: 'supervisor', level: 'info', to: logTo(join(stateDir, 'logs', 'supervisor.log')) })
   const stack = createStack({ root, stateDir, env, log, onStep })
@@ -140,6 +139,32 @@ const main = async () => {
   await stopping
   say('  stopped')
 }
+
+/** Every problem of the configuration files and of every service's settings, told at once before anything starts. */
+const checkSettings = async () => {
+  const { readSettings, ServerSettings } = await import('@journey/runtime')
+  const { loadConfiguration } = await import('@journey/contracts')
+  const lines = new Set()
+  const collect = (read) => {
+    try {
+      read()
+    } catch (error) {
+      if (!error.details?.length) throw error
+      for (const { field, message } of error.details) lines.add(`  ${field}: ${message}`)
+    }
+  }
+  collect(() => loadConfiguration(resolve(root, env.JOURNEY_CONFIG_DIR || 'infra/config'), env))
+  for (const file of settingsFiles()) {
+    const classes = Object.values(await import(file)).filter((it) => it.prototype instanceof ServerSettings)
+    for (const settings of classes) collect(() => readSettings(settings, env))
+  }
+  if (lines.size > 0) throw new Trouble(`The configuration has ${lines.size} problem(s):\n${[...lines].join('\n')}`)
+}
+
+const settingsFiles = () =>
+  readdirSync(join(root, 'services'))
+    .map((name) => join(root, 'services', name, 'dist/settings.js'))
+    .filter((file) => existsSync(file))
 
 /** A demo that fails leaves the system up: it is there to be looked at. */
 const showDemo = async (endpoints) => {

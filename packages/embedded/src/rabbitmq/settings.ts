@@ -49,6 +49,7 @@ export const environment = (home: string, ports: BrokerPorts): Environment => ({
   RABBITMQ_MNESIA_BASE: join(home, 'mnesia'),
   RABBITMQ_LOG_BASE: join(home, 'log'),
   RABBITMQ_LOGS: '-',
+  ERL_CRASH_DUMP_SECONDS: '0', // no dump of its whole memory into the data folder
   RABBITMQ_PID_FILE: join(home, 'pid'),
   // The start script then becomes the Erlang machine itself, so that its number is the broker's and its death is seen.
   RUNNING_UNDER_SYSTEMD: 'true',
