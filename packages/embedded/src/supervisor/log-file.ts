@@ -23,6 +23,7 @@ export const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry:
 /** The last lines that were written behind this offset. */
 export const tailOf = (file: string, from: number, lines = 15): string => {
   const size = sizeOf(file)
+  if (size === 0) return ''
   const start = Math.max(from > size ? 0 : from, size - 16_384)
   const buffer = Buffer.alloc(size - start)
   const opened = openSync(file, 'r')

@@ -24,7 +24,7 @@ export type ProcessOptions = {
   ready: (signal: AbortSignal) => Promise<void>
   /** How long the first start may take until it is ready; 60 s by default. */
   readyLimitMs?: number
-  /** Runs before each start, the first and every later one; never throws. */
+  /** Runs before each start, the first and every later one. */
   prepare?: () => void
   /** How many deaths before it was ever ready end the first start; 1 by default. */
   startAttempts?: number
@@ -42,7 +42,7 @@ export type SupervisedProcess = Part & {
 }
 
 /** One run of the program, from start to death. */
-type Life = { child: ChildProcess; gone: Promise<string>; over: AbortSignal; logFrom: number }
+type Life = { child: ChildProcess; gone: Promise<string>; over: AbortSignal }
 
 /**
  * Keeps one child process running: started again whenever it dies, with a growing delay; stopped with a signal, then
@@ -86,26 +86,32 @@ export const createProcess = (options: ProcessOptions): SupervisedProcess => {
       over.abort()
       return how
     })
-    return (life = { child, gone, over: over.signal, logFrom })
+    return (life = { child, gone, over: over.signal })
+  }
+
+  /** Runs the program once, and says how it ended. */
+  const runOnce = async (stop: AbortSignal, onReady: () => void): Promise<string> => {
+    try {
+      options.prepare?.()
+      const { gone, over } = launch()
+      // What rejects it, its death or the stop, is told by the caller.
+      options.ready(AbortSignal.any([stop, over])).then(onReady, () => undefined)
+      return await gone
+    } catch (error) {
+      return `could not be started (${messageOf(error)})` // a full disk, too many open files
+    }
   }
 
   const keepRunning = async (stop: AbortSignal, onReady: () => void): Promise<void> => {
     const state = { wasReady: false }
     let deaths = 0
-    for (;;) {
-      if (isAborted(stop)) return
-      options.prepare?.()
+    while (!isAborted(stop)) {
       const begun = Date.now()
-      const { gone, over } = launch()
-      options.ready(AbortSignal.any([stop, over])).then(
-        () => {
-          if (state.wasReady) log.info({ process: name }, 'a process is ready again')
-          state.wasReady = true
-          onReady()
-        },
-        () => undefined, // it died or is to stop, which is told below
-      )
-      const how = await gone
+      const how = await runOnce(stop, () => {
+        if (state.wasReady) log.info({ process: name }, 'a process is ready again')
+        state.wasReady = true
+        onReady()
+      })
       if (isAborted(stop)) return
       deaths = Date.now() - begun >= recoveredAfterMs ? 1 : deaths + 1
       if (!state.wasReady && deaths >= startAttempts) throw failure(`${how} before it was ready`)
