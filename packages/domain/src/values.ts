@@ -3,7 +3,7 @@ export type Instant = string
 
 /** Plain JSON, as it stands on a wire or a disk. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
-export type JsonObject = { [name: string]: Json }
+export type JsonObject = Record<string, Json>
 
 /** Who caused something: a person, a service of ours, an agent. */
 export type Actor = { type: string; id: string }

@@ -21,7 +21,7 @@ export const readiness = async (checks: Record<string, Check>): Promise<Readines
     }),
   )
   const ok = answers.every(([, answer]) => answer.ok)
-  return { status: ok ? 'ready' : 'not_ready', checks: Object.fromEntries(answers) }
+  return { status: ok ? 'ready' : 'not_ready', checks: Object.fromEntries<Readiness['checks'][string]>(answers) }
 }
 
 const checkLimitMs = 2_000
@@ -74,7 +74,10 @@ export const healthServer = (options: {
       }),
     stop: () =>
       new Promise((resolve) => {
-        if (!server?.listening) return resolve()
+        if (!server?.listening) {
+          resolve()
+          return
+        }
         server.close(() => resolve())
         server.closeAllConnections()
       }),

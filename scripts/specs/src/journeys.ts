@@ -20,7 +20,6 @@ export const untilJourney = (
   isSo: (journey: any) => boolean,
   limitMs?: number,
 ) =>
-  // eslint-disable-line @typescript-eslint/no-explicit-any -- as served
   until(
     `the journey of ${client_id} ${what}`,
     async () => {
@@ -31,7 +30,6 @@ export const untilJourney = (
   )
 
 export const worksOf = async (system: System, client_id: string, stage?: string): Promise<any[]> =>
-  // eslint-disable-line @typescript-eslint/no-explicit-any -- as served
   (await system.get(`/journeys/${client_id}/units-of-work${stage === undefined ? '' : `?stage=${stage}`}`)).body.items
 
 /** Set up for good: in production, with its set-up completed. */
@@ -46,5 +44,4 @@ export const untilSetUp = (system: System, client_id: string, limitMs?: number) 
   )
 
 export const historyOf = async (system: System, client_id: string): Promise<any[]> =>
-  // eslint-disable-line @typescript-eslint/no-explicit-any -- as served
   (await system.get(`/journeys/${client_id}/history?limit=500`)).body.items

@@ -163,7 +163,7 @@ const typeOf = ({ type, enum: values, items, oneOf }: Schema): string => {
   if (Array.isArray(values)) return `(${values.join(' / ')})`
   if (Array.isArray(oneOf)) return `(${(oneOf as Schema[]).map(({ type: one }) => String(one)).join(' / ')})`
   if (type === 'array') return items === undefined ? '(array)' : `(array of ${typeOf(items as Schema).slice(1, -1)})`
-  return type === undefined ? '' : `(${[type].flat().join(' / ')})`
+  return type === undefined ? '' : `(${([type].flat() as string[]).join(' / ')})`
 }
 
 const journeyPage = (): string => `# The life of a journey

@@ -25,7 +25,7 @@ export type System = {
   stop(): Promise<void>
 }
 
-export type Answer = { status: number; body: any; headers: Headers } // eslint-disable-line @typescript-eslint/no-explicit-any -- specs look into answers of many shapes
+export type Answer = { status: number; body: any; headers: Headers }
 
 export const startSystem = async (env: Record<string, string> = {}): Promise<System> => {
   const stateDir = mkdtempSync(join(tmpdir(), 'journey-system-'))
@@ -33,7 +33,7 @@ export const startSystem = async (env: Record<string, string> = {}): Promise<Sys
   const stack = createStack({
     root,
     stateDir,
-    env: { PATH: process.env['PATH'], JOURNEY_API_PORT: '', ...quick, ...env },
+    env: { PATH: process.env.PATH, JOURNEY_API_PORT: '', ...quick, ...env },
     log: silentLog(),
   })
   await stack.start()
@@ -84,7 +84,7 @@ export type Bus = {
   close(): Promise<void>
 }
 
-export type Heard = { key: string; event: any; properties: amqp.MessageProperties } // eslint-disable-line @typescript-eslint/no-explicit-any -- as published
+export type Heard = { key: string; event: any; properties: amqp.MessageProperties }
 
 const answerLimitMs = 30_000
 

@@ -98,5 +98,5 @@ const metadataOf = (
   source: 'command-handler',
   actor: actor satisfies Actor,
   command_type: command.type,
-  ...(typeof metadata['traceparent'] === 'string' && { traceparent: metadata['traceparent'] }),
+  ...(typeof metadata.traceparent === 'string' && { traceparent: metadata.traceparent }),
 })

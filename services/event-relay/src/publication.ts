@@ -5,7 +5,7 @@ import type { Publication } from '@journey/messaging'
 export const publicationOf = (stored: Stored): Publication | undefined => {
   const event = toBus(stored)
   if (!event) return undefined
-  const clientId = event.data['client_id']
+  const clientId = event.data.client_id
   const partitionKey = partitionKeyOf(stored.stream, typeof clientId === 'string' ? clientId : undefined)
   const { traceparent } = stored.metadata
   return {

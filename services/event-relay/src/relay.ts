@@ -126,7 +126,7 @@ export const createRelay = ({
       try {
         await relayOnce(signal)
       } catch (error) {
-        if (signal.aborted) return
+        if (isAborted(signal)) return
         failures = Date.now() - began > 30_000 ? 1 : failures + 1
         meters.restarts.inc()
         log.warn({ reason: messageOf(error), failures }, 'relaying was cut off; goes on from the checkpoint')
@@ -149,3 +149,6 @@ export const createRelay = ({
     },
   }
 }
+
+/** A function, since the compiler does not know that a signal changes while one waits. */
+const isAborted = (signal: AbortSignal): boolean => signal.aborted

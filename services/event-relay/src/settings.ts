@@ -3,5 +3,5 @@ import { FromEnv, ServerSettings } from '@journey/runtime'
 
 export class Settings extends ServerSettings {
   /** How many events may be published and not yet confirmed; 1,000 give full speed (measured on RabbitMQ 3.10.8). */
-  @FromEnv('JOURNEY_RELAY_WINDOW') @IsInt() @Min(1) @Max(10_000) window: number = 1_000
+  @FromEnv('JOURNEY_RELAY_WINDOW') @IsInt() @Min(1) @Max(10_000) window = 1_000
 }

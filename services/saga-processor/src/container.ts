@@ -189,7 +189,9 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
           breaker: createBreaker({
             name: sagaQueue,
             log,
-            probe: async () => void (await Promise.all([database.check(), store.check(), connection.check()])),
+            probe: async () => {
+              await Promise.all([database.check(), store.check(), connection.check()])
+            },
           }),
         }),
         createStageProcess({

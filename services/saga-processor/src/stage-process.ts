@@ -1,4 +1,4 @@
-import { Process, type JsonObject } from '@journey/domain'
+import { Process } from '@journey/domain'
 import { fromBus, type Recorded } from '@journey/contracts'
 import { derivedId } from '@journey/domain'
 import type { Handler } from '@journey/messaging'
@@ -67,7 +67,7 @@ export const planOf = (
   const timed = (commandId: string, { type, data }: Process.Command): TimedCommand => ({
     id: commandId,
     type,
-    data: data as unknown as JsonObject,
+    data: data,
     correlationId,
     causationId: id,
   })

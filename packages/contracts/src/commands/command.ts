@@ -54,19 +54,18 @@ export const readCommand = (incoming: Incoming): ReadCommand => {
 
   for (const field of Object.keys(body))
     if (!envelopeFields.includes(field)) wrong(field, 'unknown_field', `${field} is not a field of a command`)
-  const version = body['command_version'] ?? '1.0'
+  const version = body.command_version ?? '1.0'
   if (typeof version !== 'string' || !/^\d{1,9}\.\d{1,9}$/.test(version))
     wrong('command_version', 'version', 'command_version must look like "1.0"')
   else if (!version.startsWith('1.'))
     throw malformed('command/unsupported_version', `Version ${version} of commands is not known here; 1.x is`)
-  if (body['timestamp'] !== undefined && !isTimestamp(body['timestamp']))
+  if (body.timestamp !== undefined && !isTimestamp(body.timestamp))
     wrong('timestamp', 'timestamp', 'timestamp must be ISO 8601')
-  if (body['source'] !== undefined && !isText(body['source'], 255))
+  if (body.source !== undefined && !isText(body.source, 255))
     wrong('source', 'text', 'source must be a text of 1 to 255 characters')
-  if (body['metadata'] !== undefined && !isObject(body['metadata']))
-    wrong('metadata', 'object', 'metadata must be an object')
+  if (body.metadata !== undefined && !isObject(body.metadata)) wrong('metadata', 'object', 'metadata must be an object')
 
-  const id = body['command_id'] ?? incoming.messageId ?? incoming.headers[idempotencyHeader]
+  const id = body.command_id ?? incoming.messageId ?? incoming.headers[idempotencyHeader]
   if (id === undefined)
     wrong(
       'command_id',
@@ -75,8 +74,8 @@ export const readCommand = (incoming: Incoming): ReadCommand => {
     )
   else if (!isCommandId(id)) wrong('command_id', 'command_id', 'command_id must be a text of 1 to 128 bytes')
 
-  const type = typeOf(body['command_type'], incoming.routingKey, wrong)
-  const data = body['data'] ?? {}
+  const type = typeOf(body.command_type, incoming.routingKey, wrong)
+  const data = body.data ?? {}
   if (!isObject(data)) wrong('data', 'object', 'data must be an object')
   else if (type)
     for (const problem of problemsWith(commandKinds[type].data, data))
@@ -88,16 +87,16 @@ export const readCommand = (incoming: Incoming): ReadCommand => {
       `The command is not valid: ${problems.map(({ message }) => message).join('; ')}`,
       problems,
     )
-  const metadata = isObject(body['metadata']) ? body['metadata'] : {}
-  const source = typeof body['source'] === 'string' ? body['source'] : 'unknown'
+  const metadata = isObject(body.metadata) ? body.metadata : {}
+  const source = typeof body.source === 'string' ? body.source : 'unknown'
   return {
     commandId: id as string,
     command: withDefaults(type, data),
     digest: digestOf(type, data),
     source,
-    actor: actorOf(metadata['actor'], source),
-    correlationId: isText(metadata['correlation_id'], 255) ? metadata['correlation_id'] : (id as string),
-    causationId: isText(metadata['causation_id'], 255) ? metadata['causation_id'] : undefined,
+    actor: actorOf(metadata.actor, source),
+    correlationId: isText(metadata.correlation_id, 255) ? metadata.correlation_id : (id as string),
+    causationId: isText(metadata.causation_id, 255) ? metadata.causation_id : undefined,
     metadata,
   }
 }
@@ -107,7 +106,7 @@ export const readableCommandId = (incoming: Incoming): string | undefined => {
   let named: unknown
   try {
     const body = readJson(incoming.body, Number.MAX_SAFE_INTEGER)
-    named = isObject(body) ? body['command_id'] : undefined
+    named = isObject(body) ? body.command_id : undefined
   } catch (error) {
     if (!(error instanceof Fault)) throw error
   }
@@ -137,27 +136,23 @@ const typeOf = (
   routingKey: string,
   wrong: (field: string, code: string, message: string) => void,
 ): CommandType | undefined => {
-  if (named !== undefined && typeof named !== 'string')
-    return void wrong('command_type', 'text', 'command_type must be a text')
-  if (named !== undefined && routingKey !== '' && named !== routingKey)
-    return void wrong(
-      'command_type',
-      'differs',
-      `command_type says ${named.slice(0, 100)}, the routing key ${routingKey}`,
-    )
+  if (named !== undefined && typeof named !== 'string') {
+    wrong('command_type', 'text', 'command_type must be a text')
+    return
+  }
+  if (named !== undefined && routingKey !== '' && named !== routingKey) {
+    wrong('command_type', 'differs', `command_type says ${named.slice(0, 100)}, the routing key ${routingKey}`)
+    return
+  }
   const type = named ?? routingKey
-  return isCommandType(type)
-    ? type
-    : void wrong(
-        'command_type',
-        'unknown_type',
-        `${type.slice(0, 100) || 'no type'} is not a command type: see docs/bus.md`,
-      )
+  if (isCommandType(type)) return type
+  wrong('command_type', 'unknown_type', `${type.slice(0, 100) || 'no type'} is not a command type: see docs/bus.md`)
+  return
 }
 
 const actorOf = (actor: unknown, source: string): Actor =>
-  isObject(actor) && isText(actor['id'], 255)
-    ? { type: isText(actor['type'], 50) ? actor['type'] : 'user', id: actor['id'] }
+  isObject(actor) && isText(actor.id, 255)
+    ? { type: isText(actor.type, 50) ? actor.type : 'user', id: actor.id }
     : { type: 'unknown', id: source }
 
 const isObject = (value: unknown): value is JsonObject =>

@@ -94,12 +94,12 @@ describe('the environment', () => {
     }
     const { catalog, orchestrator, overrides } = loadConfiguration(shipped, env)
     expect(
-      catalog.gates.sandbox.find(({ check_id }) => check_id === 'search_quality')?.parameters['min_precision'],
+      catalog.gates.sandbox.find(({ check_id }) => check_id === 'search_quality')?.parameters.min_precision,
     ).to.equal(0.95)
-    expect(catalog.gates.sandbox.find(({ check_id }) => check_id === 'demo_approval')?.parameters['required']).to.equal(
+    expect(catalog.gates.sandbox.find(({ check_id }) => check_id === 'demo_approval')?.parameters.required).to.equal(
       false,
     )
-    expect(catalog.gates.production[0]?.parameters['target']).to.equal(0.5)
+    expect(catalog.gates.production[0]?.parameters.target).to.equal(0.5)
     expect(catalog.setup.sandbox?.tasks[0]?.timeout_ms).to.equal(1000)
     expect(orchestrator.max_concurrent_journeys).to.equal(2)
     expect(overrides.map(({ variable }) => variable)).to.have.members(Object.keys(env))

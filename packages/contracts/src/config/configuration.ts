@@ -134,15 +134,15 @@ const pathOf = ({ instancePath, keyword, params }: ErrorObject): string => {
     .replace(/^\./, '')
   const field =
     keyword === 'additionalProperties'
-      ? (params['additionalProperty'] as string)
+      ? (params.additionalProperty as string)
       : keyword === 'required'
-        ? (params['missingProperty'] as string)
+        ? (params.missingProperty as string)
         : ''
   return [path, field].filter(Boolean).join('.') || 'the top'
 }
 
 const allowedIn = ({ keyword, params }: ErrorObject): string =>
-  keyword === 'enum' ? `: ${(params['allowedValues'] as unknown[]).join(', ')}` : ''
+  keyword === 'enum' ? `: ${(params.allowedValues as unknown[]).join(', ')}` : ''
 
 /** The path of a problem in the joined lists, as file and path in that file. */
 const placeOf = (path: string, definitions: ({ name: string } & Definitions)[]): string => {

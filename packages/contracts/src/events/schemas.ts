@@ -3,7 +3,7 @@ import type { Schema } from '../commands/schema.js'
 import type { StoredType } from './names.js'
 
 const text: Schema = { type: 'string' }
-const orNull = (schema: Schema): Schema => ({ ...schema, type: [schema['type'] as string, 'null'] })
+const orNull = (schema: Schema): Schema => ({ ...schema, type: [schema.type as string, 'null'] })
 const count: Schema = { type: 'integer', minimum: 0 }
 const nth: Schema = { type: 'integer', minimum: 1 }
 const yesNo: Schema = { type: 'boolean' }

@@ -1,7 +1,7 @@
 import type { Criterion } from '../gate/judge.js'
 import { ruleOf, validatorOfMetric, validators } from '../gate/rules.js'
 import { stages, type StageId } from '../journey/stages.js'
-import type { Json, JsonObject } from '../values.js'
+import type { JsonObject } from '../values.js'
 import type { Compensation, Field, Plan, PlannedTask, RetryPolicy, RollbackTemplate } from './template.js'
 
 // ── What the configuration files say (TECH-003 sections 3.1 to 3.3, and the further files beside them) ───────────────
@@ -147,7 +147,7 @@ export const gateIntent = (checkId: string): string => `validate_${checkId}`
 export const isMeasured = ({ validator }: Criterion): boolean => ruleOf(validator) !== 'human'
 
 /** Whether a human's decision is asked for at all (`required: false` waives it). */
-export const isRequired = ({ parameters }: Criterion): boolean => parameters['required'] !== false
+export const isRequired = ({ parameters }: Criterion): boolean => parameters.required !== false
 
 const retryPolicy = (task: Pick<TaskConfig, 'retry_policy'>, { retry }: CatalogConfig): RetryPolicy => ({
   max_retries: task.retry_policy?.max_retries ?? retry.max_task_retries,
@@ -184,10 +184,7 @@ const criteriaOf = ({ exit_criteria = [], success_metrics = [] }: StageConfig): 
     check_id: metric,
     name: name ?? metric,
     validator: validatorOfMetric[metric] ?? metric,
-    parameters: Object.fromEntries(Object.entries(parameters).filter(([, value]) => value !== undefined)) as Record<
-      string,
-      Json
-    >,
+    parameters,
   })),
 ]
 
@@ -251,7 +248,10 @@ const upstreamOf = (taskId: string, tasks: readonly TaskConfig[]): TaskConfig[] 
   const open = [taskId]
   for (let id = open.pop(); id !== undefined; id = open.pop())
     for (const above of tasks.find(({ task_id }) => task_id === id)?.depends_on ?? [])
-      if (!found.has(above)) (open.push(above), found.add(above))
+      if (!found.has(above)) {
+        open.push(above)
+        found.add(above)
+      }
   return tasks.filter(({ task_id }) => found.has(task_id) && task_id !== taskId)
 }
 

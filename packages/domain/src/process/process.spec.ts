@@ -168,7 +168,7 @@ describe('the stage process', () => {
       measure: (id) =>
         goodAgents
           .measure(id, '')
-          .map((one) => (id === 'incidents' && one['name'] === 'incidents_p1' ? { ...one, value: 1 } : one)),
+          .map((one) => (id === 'incidents' && one.name === 'incidents_p1' ? { ...one, value: 1 } : one)),
     }
     const it = simulation({ agents, parameters: { auto_approve: true } })
     it.start()
@@ -222,7 +222,7 @@ describe('the stage process', () => {
   it('comes to the same end whatever the order of events, and however often they come', () => {
     fc.assert(
       fc.property(fc.infiniteStream(fc.nat(1_000)), fc.boolean(), (numbers, rollsBack) => {
-        const next = () => numbers.next().value
+        const next = () => numbers.next().value as number
         let repeats = 60
         const disorder = [() => next(), () => repeats-- > 0 && next() % 3 === 0] as const
         const it = simulation({ parameters: { auto_approve: true } })

@@ -137,7 +137,7 @@ export const react = ({ id, at, event }: Happened, world: World): Step[] => {
     case 'ApprovalRequested': {
       const { work_id, task_id } = event.data
       const work = world.works.get(work_id)
-      const agreed = work && work.status !== 'none' && work.creation.parameters['auto_approve'] === true
+      const agreed = work && work.status !== 'none' && work.creation.parameters.auto_approve === true
       const decision: Command = {
         type: 'approval.decide',
         data: { work_id, task_id, decision: 'approve', comment: 'parameters.auto_approve' },
@@ -255,7 +255,7 @@ const outcomeOf = (
     return decisionOn(criterion, works.get(work.creation.approvals?.[criterion.check_id]?.work_id ?? ''))
   const task = work.tasks[criterion.check_id]
   if (task?.status === 'completed')
-    return { ...criterion, outcome: 'measured', measurements: measurementsIn(task.output['measurements']) }
+    return { ...criterion, outcome: 'measured', measurements: measurementsIn(task.output.measurements) }
   if (task?.status === 'failed') return { ...criterion, outcome: 'failed', code: task.code, message: task.message }
   return { ...criterion, outcome: 'failed', code: 'gate/not_measured', message: `no result of ${criterion.check_id}` }
 }
@@ -272,12 +272,12 @@ const decisionOn = (criterion: Criterion, work: UnitOfWork.State | undefined): C
 /** What a validator sent, as far as it can be read; the rest counts as not measured. */
 const measurementsIn = (output: Json | undefined): Measurement[] =>
   (Array.isArray(output) ? output : []).filter(
-    (one): one is Measurement & { [name: string]: Json } =>
+    (one): one is Measurement & Record<string, Json> =>
       typeof one === 'object' &&
       one !== null &&
       !Array.isArray(one) &&
-      typeof one['name'] === 'string' &&
-      typeof one['value'] === 'number',
+      typeof one.name === 'string' &&
+      typeof one.value === 'number',
   )
 
 /** A decision on an earlier gate is new evidence: what else was measured then may have changed since. */

@@ -204,8 +204,10 @@ export const simulation = ({
       const { work_id, task_id, attempt, token } = step.task
       const of = { work_id, task_id, attempt, token, agent_id: 'agent' }
       const id = derivedId('result', work_id, task_id, attempt)
-      if (agents.fails(task_id, attempt))
-        return send({ type: 'task.fail', data: { ...of, code: 'simulated', retryable: true } }, id)
+      if (agents.fails(task_id, attempt)) {
+        send({ type: 'task.fail', data: { ...of, code: 'simulated', retryable: true } }, id)
+        return
+      }
       const output: JsonObject =
         step.task.kind === 'gate'
           ? { measurements: agents.measure(task_id, work_id) }

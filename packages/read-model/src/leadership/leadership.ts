@@ -24,7 +24,7 @@ export const lead = async ({
   signal: AbortSignal
   work: (signal: AbortSignal) => Promise<void>
 }): Promise<void> => {
-  while (!signal.aborted) {
+  do {
     try {
       await db.connection().execute(async (session) => {
         if (!(await tryLock(session, name))) return
@@ -44,8 +44,7 @@ export const lead = async ({
       if (!signal.aborted)
         log.warn({ leader: name, reason: messageOf(error) }, 'leadership lost or not to be had; tried again')
     }
-    await sleep(tryEveryMs, undefined, { signal }).catch(() => undefined)
-  }
+  } while (await passed(tryEveryMs, signal))
 }
 
 const tryLock = async (session: Kysely<Tables>, name: string): Promise<boolean> => {
@@ -57,8 +56,8 @@ const tryLock = async (session: Kysely<Tables>, name: string): Promise<boolean> 
 
 /** Rejects when the session is gone. */
 const watchSession = async (session: Kysely<Tables>, signal: AbortSignal): Promise<void> => {
-  while (!signal.aborted) {
-    await sleep(lookEveryMs, undefined, { signal }).catch(() => undefined)
-    if (!signal.aborted) await sql`select 1`.execute(session)
-  }
+  while (await passed(lookEveryMs, signal)) await sql`select 1`.execute(session)
 }
+
+/** Waits; false when the signal came first. */
+const passed = (ms: number, signal: AbortSignal): Promise<boolean> => sleep(ms, true, { signal }).catch(() => false)

@@ -25,7 +25,7 @@ export const setTimers = async (db: Kysely<Tables>, timers: readonly Timer[]): P
     .onConflict((conflict) =>
       conflict
         .column('timer_id')
-        .doUpdateSet(({ ref }) => ({ due_at: ref('excluded.due_at'), command: ref('excluded.command') })),
+        .doUpdateSet((row) => ({ due_at: row.ref('excluded.due_at'), command: row.ref('excluded.command') })),
     )
     .execute()
 }

@@ -1,0 +1,14 @@
+/** The value that this share of the values does not exceed (nearest rank). */
+const percentile = (sorted, share) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]
+
+/** Durations in milliseconds as their figures. */
+export const figuresOf = (durationsMs) => {
+  const sorted = [...durationsMs].sort((a, b) => a - b)
+  const round = (ms) => (ms === undefined ? null : Number(ms.toFixed(1)))
+  return {
+    count: sorted.length,
+    p50_ms: round(percentile(sorted, 0.5)),
+    p99_ms: round(percentile(sorted, 0.99)),
+    most_ms: round(sorted.at(-1)),
+  }
+}
