@@ -76,7 +76,7 @@ describe('a message whose handler fails', () => {
       ...properties,
       headers,
       expiration: '60000',
-      userId: 'guest',
+      userId: bus.user,
       CC: ['work.cc'],
     })
     const dead = await deadLetter()
@@ -94,7 +94,7 @@ describe('a message whose handler fails', () => {
       exchange: 'journey.events',
       routing_key: 'work.a',
       expiration: dead.original.expiration,
-      user_id: 'guest',
+      user_id: bus.user,
       CC: ['work.cc'],
     })
     expect(calls).to.equal(1)

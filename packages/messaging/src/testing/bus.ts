@@ -10,6 +10,8 @@ import { createCuttableLink, type CuttableLink } from './link.js'
 /** A virtual host with a hand on it and a connection under test that comes in by a link. For the specs of this package. */
 export type Bus = {
   broker: TestBroker
+  /** Who all of this is logged in as. */
+  user: string
   link: CuttableLink
   connection: Connection
   /** Another connection to the same virtual host. */
@@ -40,6 +42,7 @@ export const openBus = async (topology?: Topology): Promise<Bus> => {
   await connection.start()
   return {
     broker,
+    user: new URL(vhost.url).username,
     link,
     connection,
     connect,
