@@ -15,14 +15,16 @@ import { watchJourneys } from './sightings.mjs'
 
 const help = `npm run bench -- journeys [options]
 
-Starts the whole system in a folder of its own, publishes journey.start for many clients at once, and waits until each is set
-up in production and the last gate of each is evaluated. Then holds and releases all of them, at once and one by one.
+Starts the whole system in a folder of its own, lets one journey warm it up, publishes journey.start for many clients at
+once, and waits until each is set up in production and the last gate of each is evaluated. Then holds and releases all of
+them, at once and one by one.
 
   --journeys <n>        how many (100)
   --agent-delay <ms>    how long a reference agent takes for a task (0)
   --limit <seconds>     fails when the journeys take longer (300)
   --json                the figures as JSON, nothing else
   --cpu-prof <folder>   writes a CPU profile of every Node process there
+  --keep                leaves the folder with logs and data, and says where it is
   --no-build            with what is compiled already
 
 command → visible    from publishing a command to the commit that shows it in journey_states
@@ -37,6 +39,7 @@ const optionsOf = (args) => {
         journeys: { type: 'string', default: '100' },
         'agent-delay': { type: 'string', default: '0' },
         limit: { type: 'string', default: '300' },
+        keep: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         'cpu-prof': { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
@@ -51,21 +54,36 @@ const optionsOf = (args) => {
   }
 }
 
+/** Whatever servers the environment names are left alone. */
+const ownServers = Object.fromEntries(
+  [
+    'RABBITMQ_URL',
+    'RABBITMQ_HOST',
+    'DATABASE_URL',
+    'JOURNEY_STATE_DB_HOST',
+    'EVENT_STORE_URL',
+    'JOURNEY_EVENT_STORE_HOST',
+  ].map((name) => [name, undefined]),
+)
+
 export const run = async (args, interrupt) => {
   const options = optionsOf(args)
   if (options.help) return console.log(help)
   const stateDir = mkdtempSync(join(tmpdir(), 'journey-bench-'))
   chmodSync(stateDir, 0o711) // the servers' accounts have to get through
-  const { RABBITMQ_URL, DATABASE_URL, EVENT_STORE_URL, ...env } = process.env // only servers of our own
   const stack = createStack({
     root,
     stateDir,
     env: {
-      ...env,
+      ...process.env,
+      ...ownServers,
       JOURNEY_API_PORT: '0',
       JOURNEY_AGENTS: 'on',
       JOURNEY_AGENTS_DELAY_MS: String(options.agentDelay),
-      ...(options.profiles && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${options.profiles}` }),
+      ...(options.profiles && {
+        NODE_OPTIONS: `--import ${new URL('profile.mjs', import.meta.url).href}`,
+        JOURNEY_BENCH_PROFILES: options.profiles,
+      }),
     },
     log: silentLog(),
   })
@@ -79,40 +97,46 @@ export const run = async (args, interrupt) => {
       throw new Trouble(`There were errors: ${wrong.map(([what, count]) => `${count} ${what}`).join(', ')}`)
   } finally {
     await stack.stop()
-    await removeState(stateDir)
+    if (options.keep) console.error(`kept: ${stateDir}`)
+    else await removeState(stateDir)
   }
 }
 
 const measure = async (stack, { journeys, limit }, interrupt) => {
   const before = machine()
   const endpoints = stack.endpoints()
-  const signal = AbortSignal.any([interrupt, timeout(limit, journeys)])
   const watch = await watchJourneys(endpoints.database)
+  interrupt.addEventListener('abort', () => watch.giveUp(interrupt.reason), { once: true })
+  const late = async () => watch.giveUp(new Trouble(`Not through after ${limit} s:\n${await whereTheyStand(watch)}`))
+  const timer = setTimeout(late, limit * 1000)
   const commander = await createCommander(endpoints.amqp)
   const pids = new Map([...stack.processes()].map(([name, { pid }]) => [name, pid()]))
   const clients = Array.from({ length: journeys }, (_, n) => `bench-${n}`)
   try {
-    const atStart = usageOf(pids)
-    const begun = performance.now()
-    const starts = await all(clients, async (client_id) => {
+    const start = async (client_id) => {
       const data = { client_id, data_sources: ['salesforce', 'jira', 'confluence'], parameters: { auto_approve: true } }
-      const visible = watch.seen(client_id, () => true, signal)
-      const finished = watch.seen(client_id, ({ stage, verdict }) => stage === 'production' && verdict !== null, signal)
+      const visible = watch.seen(client_id, () => true)
+      const finished = watch.seen(client_id, ({ stage, verdict }) => stage === 'production' && verdict !== null)
       const [told, visibleAt, finishedAt] = await Promise.all([
         commander.command('journey.start', data),
         visible,
         finished,
       ])
       return { ...told, visibleAt, finishedAt }
-    })
+    }
+    await start('bench-warm-up') // the agents are known after it, and every connection is open
+    const countsBefore = await countsOf(watch)
+    const atStart = usageOf(pids)
+    const begun = performance.now()
+    const starts = await all(clients, start)
     const seconds = (Math.max(...starts.map(({ finishedAt }) => finishedAt)) - begun) / 1000
     const usage = usageOf(pids)
     await sleep(500) // what trails behind the last gate
-    const counts = await countsOf(watch)
+    const counts = minus(await countsOf(watch), countsBefore)
 
     const steer = (type) => async (client_id) => {
       const told = await commander.command(type, { client_id, reason: 'bench' })
-      const visibleAt = await watch.seen(client_id, ({ revision }) => revision >= (told.answer.revision ?? 0), signal)
+      const visibleAt = await watch.seen(client_id, ({ revision }) => revision >= (told.answer.revision ?? 0))
       return { ...told, visibleAt }
     }
     const atOnce = [...(await all(clients, steer('journey.hold'))), ...(await all(clients, steer('journey.release')))]
@@ -150,6 +174,7 @@ const measure = async (stack, { journeys, limit }, interrupt) => {
       machine: { ...before, load_average_after: machine().load_average },
     }
   } finally {
+    clearTimeout(timer)
     await Promise.allSettled([commander.close(), watch.close()])
   }
 }
@@ -158,11 +183,17 @@ const all = (clients, work) => Promise.all(clients.map(work))
 const answering = ({ publishedAt, answeredAt }) => answeredAt - publishedAt
 const showing = ({ publishedAt, visibleAt }) => visibleAt - publishedAt
 
-const timeout = (seconds, journeys) => {
-  const late = new AbortController()
-  const reason = new Trouble(`Not all of the ${journeys} journeys were through after ${seconds} s.`)
-  setTimeout(() => late.abort(reason), seconds * 1000).unref()
-  return late.signal
+/** For a run that did not end: what the journeys are at. */
+const whereTheyStand = async (watch) => {
+  const { rows } = await watch.query(`
+    select count(*) || ' journeys ' || status || ' in ' || stage || ', gate ' ||
+           case when (gate ->> 'running')::bool then 'under way' else coalesce(gate -> 'last' ->> 'verdict', 'none') end as line
+    from journey_states group by status, stage, (gate ->> 'running')::bool, gate -> 'last' ->> 'verdict'
+    union all select count(*) || ' tasks ' || state || coalesce(', waiting for ' || waits_for, '') from dispatches group by state, waits_for
+    union all select count(*) || ' commands ' || status from commands group by status
+    union all select count(*) || ' timers, ' || kind from timers group by kind
+    union all select count(*) || ' admissions ' || state from admissions group by state`)
+  return rows.map(({ line }) => `  ${line}`).join('\n')
 }
 
 const countsOf = async (watch) => {
@@ -173,6 +204,9 @@ const countsOf = async (watch) => {
   return rows[0]
 }
 
+const minus = (after, before) =>
+  Object.fromEntries(Object.entries(after).map(([what, count]) => [what, count - before[what]]))
+
 /** Everything that should not have happened, or should have and did not. */
 const errorsOf = async (watch, { amqp_management }, told, journeys) => {
   const { rows } = await watch.query(
@@ -181,7 +215,7 @@ const errorsOf = async (watch, { amqp_management }, told, journeys) => {
             (select count(*) from journey_events
              where event_type in ('task.execution_failed', 'task.late_result_recorded', 'unit_of_work.failed'))::int as failures,
             (select count(*) from commands where status <> 'accepted')::int as commands_not_accepted,
-            $1 - (select count(*) from unit_of_works
+            $1 + 1 - (select count(*) from unit_of_works
                   where kind = 'setup' and stage = 'production' and status = 'completed')::int as journeys_not_set_up`,
     [journeys],
   )

@@ -33,13 +33,13 @@ const treeOf = (root, all) => {
 
 /**
  * The highest resident memory of a tree in MiB: the peaks of its processes added up, with what they share counted once
- * (PostgreSQL's processes all show the shared buffers as their own).
+ * (PostgreSQL's processes all show the shared buffers and the program as their own).
  */
 const peakOf = (tree) => {
   const kib = (status, name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0)
   const all = tree.map((pid) => {
     const status = reading(pid, 'status')
-    const shared = kib(status, 'RssShmem')
+    const shared = kib(status, 'RssShmem') + kib(status, 'RssFile')
     return { own: kib(status, 'VmHWM') - shared, shared }
   })
   const own = all.reduce((sum, one) => sum + one.own, 0)

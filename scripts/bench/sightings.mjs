@@ -18,32 +18,35 @@ export const watchJourneys = async (databaseUrl) => {
     create trigger bench after insert or update on journey_states for each row execute function bench_tell();
     listen bench`)
   const rows = new Map()
-  const waiting = new Set()
+  const waiting = new Map()
+  let given
   client.on('notification', ({ payload }) => {
     const row = { ...JSON.parse(payload), at: performance.now() }
     rows.set(row.client_id, row)
-    for (const wait of waiting) wait()
+    for (const { look } of waiting.get(row.client_id) ?? []) look()
   })
 
   /** When the row of this client was first seen to be so. */
-  const seen = (clientId, isSo, signal) =>
+  const seen = (clientId, isSo) =>
     new Promise((resolve, reject) => {
-      const look = () => {
+      const wait = { look: undefined, reject }
+      const own = waiting.get(clientId) ?? new Set()
+      waiting.set(clientId, own.add(wait))
+      wait.look = () => {
         const row = rows.get(clientId)
         if (!row || !isSo(row)) return
-        waiting.delete(look)
-        signal.removeEventListener('abort', giveUp)
+        own.delete(wait)
         resolve(row.at)
       }
-      const giveUp = () => {
-        waiting.delete(look)
-        reject(signal.reason)
-      }
-      if (signal.aborted) return reject(signal.reason)
-      signal.addEventListener('abort', giveUp, { once: true })
-      waiting.add(look)
-      look()
+      if (given) reject(given)
+      wait.look()
     })
 
-  return { seen, query: (text, values) => client.query(text, values), close: () => client.end() }
+  /** Ends all waiting, now and later, with this reason. */
+  const giveUp = (reason) => {
+    given = reason
+    for (const own of waiting.values()) for (const { reject } of own) reject(reason)
+  }
+
+  return { seen, giveUp, query: (text, values) => client.query(text, values), close: () => client.end() }
 }
