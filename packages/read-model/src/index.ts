@@ -81,3 +81,4 @@ export { findJourneys, journeyOf, journeyOrders, type JourneyFilter, type Journe
 export { nextEvaluations } from './timers/queries.js'
 export { transitionsOf, type TransitionFilter } from './transitions/queries.js'
 export { unfinishedWorksOf, workOf, worksOf, type WorkFilter } from './works/queries.js'
+export { overdueByStage } from './journeys/overdue.js'

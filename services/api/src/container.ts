@@ -91,7 +91,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
   )
   container.bind<Part>(tokens.service).toDynamicValue((context) => {
     const access = context.get<Access>(tokens.access)
-    const { orchestrator, heartbeat_ms } = context.get<Configuration>(tokens.configuration)
+    const { orchestrator, heartbeat_ms, catalog } = context.get<Configuration>(tokens.configuration)
     const { version } = orchestrator
     const log = context.get<Log>(tokens.log)
     const registry = context.get<Registry>(tokens.registry)
@@ -114,6 +114,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
         version,
         token: access.token,
         aliveWithinMs: missedHeartbeats * heartbeat_ms,
+        stages: catalog.stages,
       })
     const { healthHost: host, healthPort: port } = settings
     return inOrder(

@@ -1,4 +1,5 @@
 import { bodyLimit, readJson } from '@journey/contracts'
+import type { Stage } from '@journey/domain'
 import type { Database } from '@journey/read-model'
 import { codeOf, type Check, type Log } from '@journey/runtime'
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -30,6 +31,8 @@ export type ServerOptions = {
   /** Without one nobody needs a token, and only loopback names are served. */
   token?: string | undefined
   aliveWithinMs: number
+  /** The stages with how long each should take. */
+  stages: readonly Stage[]
 }
 
 /** The HTTP server with all its routes, ready to listen. */
@@ -70,7 +73,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     (api, _options, done) => {
       api.addHook('onRequest', token === undefined ? onlyLoopbackNames : bearer(token))
       const theJourney = createTheJourney(db, freshness)
-      journeyRoutes(api, db, theJourney)
+      journeyRoutes(api, db, theJourney, options.stages)
       historyRoutes(api, db, theJourney)
       journeyCommands(api, desk)
       unitOfWorkRoutes(api, db, desk, freshness)

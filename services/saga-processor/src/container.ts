@@ -33,6 +33,7 @@ import {
   createDatabase,
   fireDue,
   liveAgents,
+  overdueByStage,
   registeredAgents,
   waitingDispatches,
   type Database,
@@ -121,7 +122,11 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
 
     const meters = createSagaMeters(
       registry,
-      async () => ({ ...(await admissionCounts(db)), dispatches: await waitingDispatches(db) }),
+      async () => ({
+        ...(await admissionCounts(db)),
+        dispatches: await waitingDispatches(db),
+        overdue: await overdueByStage(db, configuration.catalog.stages),
+      }),
       log,
     )
     const send = createSend(publisher, now)

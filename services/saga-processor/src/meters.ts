@@ -5,7 +5,12 @@ export type SagaMeters = ReturnType<typeof createSagaMeters>
 
 export const createSagaMeters = (
   registry: Registry,
-  counts: () => Promise<{ working: number; waiting: number; dispatches: { waitsFor: string; count: number }[] }>,
+  counts: () => Promise<{
+    working: number
+    waiting: number
+    dispatches: { waitsFor: string; count: number }[]
+    overdue: ReadonlyMap<string, number>
+  }>,
   log: Log,
 ) => {
   const working = new Gauge({
@@ -16,6 +21,12 @@ export const createSagaMeters = (
   const waiting = new Gauge({
     name: 'journey_waiting_for_room_count',
     help: 'Journeys that wait because of max_concurrent_journeys',
+    registers: [registry],
+  })
+  const overdue = new Gauge({
+    name: 'journey_overdue_count',
+    help: 'Active journeys that have stayed in their stage longer than its target',
+    labelNames: ['stage'],
     registers: [registry],
   })
   new Gauge({
@@ -29,6 +40,7 @@ export const createSagaMeters = (
         this.reset()
         working.set(now.working)
         waiting.set(now.waiting)
+        for (const [stage, count] of now.overdue) overdue.set({ stage }, count)
         for (const { waitsFor, count } of now.dispatches)
           this.inc({ waits_for: waitsFor.startsWith('agent') ? 'agent' : 'nothing' }, count)
       } catch (error) {

@@ -3,6 +3,7 @@ import { fromBus, type Recorded } from '@journey/contracts'
 import { derivedId } from '@journey/domain'
 import type { Handler } from '@journey/messaging'
 import type { Admission, Dispatch, TimedCommand, Timer } from '@journey/read-model'
+import type { Log } from '@journey/runtime'
 import type { Send } from './envelope.js'
 import type { Gather } from './gather.js'
 
@@ -42,6 +43,7 @@ export const createStageProcess =
     const { event } = recorded
     if (event.type === 'AgentCreated' || event.type === 'AgentUpdated') return agentChanged(recorded)
     const happened: Process.Happened = { id: recorded.id, at: recorded.at, event }
+    if (event.type === 'ExitCriteriaEvaluated' && event.data.verdict !== 'pass') tellFailures(event.data, message.log)
     const plan = planOf(Process.react(happened, await gather(event)), recorded)
     if (isEmpty(plan)) return
     await keep(plan)
@@ -129,6 +131,22 @@ export const planOf = (
         break
     }
   return plan
+}
+
+/** UC-2 of DDD-002: a gate that is not passed is told with each check that failed. */
+const tellFailures = (
+  {
+    client_id,
+    stage,
+    verdict,
+    exit_criteria_details,
+  }: Extract<Process.Event, { type: 'ExitCriteriaEvaluated' }>['data'],
+  log: Log,
+): void => {
+  const failing = exit_criteria_details
+    .filter(({ passed }) => !passed)
+    .map(({ check_id, message }) => ({ check_id, message }))
+  log.info({ client_id, stage, verdict, failing }, 'the exit criteria are not passed')
 }
 
 const isEmpty = (plan: Plan): boolean => Object.values(plan).every(({ length }) => length === 0)

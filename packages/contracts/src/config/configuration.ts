@@ -12,7 +12,7 @@ type OrchestratorFile = {
   version: string
   max_concurrent_journeys: number
   worker_pool_size: number
-  timeouts: CatalogConfig['timeouts'] & { stage_transition_seconds: number; rollback_initiation_seconds: number }
+  timeouts: CatalogConfig['timeouts'] & { rollback_initiation_seconds: number }
   retry: CatalogConfig['retry']
   circuit_breaker: {
     enabled: boolean

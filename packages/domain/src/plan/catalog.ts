@@ -47,7 +47,11 @@ export type CatalogConfig = {
     initial_backoff_seconds: number
     max_backoff_seconds: number
   }
-  timeouts: { task_execution_seconds: number; exit_criteria_validation_seconds: number }
+  timeouts: {
+    task_execution_seconds: number
+    exit_criteria_validation_seconds: number
+    stage_transition_seconds: number
+  }
 }
 
 // ── What it becomes ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -63,7 +67,7 @@ export type Catalog = {
   gates: Record<StageId, Criterion[]>
   /** How each stage is left backwards. */
   rollbacks: Partial<Record<StageId, RollbackTemplate>>
-  /** For the tasks that are made for a gate: tried once more at once; the gate as a whole has this long. */
+  /** How long a gate has to be measured: as the validation of exit criteria may take, within what a transition may take. */
   gate: { timeout_ms: number }
 }
 
@@ -124,7 +128,10 @@ export const compileCatalog = (config: CatalogConfig): { catalog: Catalog; probl
     setup,
     gates,
     rollbacks,
-    gate: { timeout_ms: config.timeouts.exit_criteria_validation_seconds * 1000 },
+    gate: {
+      timeout_ms:
+        1000 * Math.min(config.timeouts.exit_criteria_validation_seconds, config.timeouts.stage_transition_seconds),
+    },
   }
   return { catalog, problems }
 }

@@ -91,7 +91,7 @@ export const config: CatalogConfig = {
     },
   ],
   retry: { max_task_retries: 1, backoff_strategy: 'none', initial_backoff_seconds: 1, max_backoff_seconds: 1 },
-  timeouts: { task_execution_seconds: 120, exit_criteria_validation_seconds: 30 },
+  timeouts: { task_execution_seconds: 120, exit_criteria_validation_seconds: 30, stage_transition_seconds: 300 },
 }
 
 function compensation(task_id: string, input: string) {

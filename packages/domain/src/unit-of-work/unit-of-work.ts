@@ -433,9 +433,11 @@ const failure = (
   const tried = state.tasks[planned.task_id]!.since_retry
   const again = retryable && tried <= planned.retry.max_retries
   const of = ofTask(state, planned.task_id)
+  // ARCH-003 section 9.1 names the end of all retries so.
+  const said = retryable && !again && tried > 1 ? `Max retries exceeded: ${message}` : message
   const failed: Event = {
     type: 'TaskExecutionFailed',
-    data: { ...of, attempt, code, message, retryable, agent_id, final: !again },
+    data: { ...of, attempt, code, message: said, retryable, agent_id, final: !again },
   }
   if (!again) return goOn([failed], state, context)
   const delay_ms = retryDelay(planned.retry, tried)

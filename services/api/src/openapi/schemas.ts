@@ -106,6 +106,8 @@ export const schemas: Record<string, object> = {
     ended_by: nullable(text),
     end_reason: nullable(text),
     revision: integer,
+    stage_due_at: { ...nullable(instant), description: 'When the stage should be over; a target, never enforced' },
+    overdue: { type: 'boolean' },
     waiting_for: listOf(ref('WaitingFor')),
   }),
   JourneyPage: page('Journey'),

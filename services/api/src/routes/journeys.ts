@@ -1,4 +1,4 @@
-import { stages, type StageId, type Verdict } from '@journey/domain'
+import { stages, type Stage, type StageId, type Verdict } from '@journey/domain'
 import {
   evaluationsOf,
   findJourneys,
@@ -27,12 +27,30 @@ type Paged = { limit: number; cursor?: string }
 const params = { type: 'object', properties: { client_id: { type: 'string' } } }
 const query = (properties: object) => ({ type: 'object', additionalProperties: false, properties })
 
-const view = (journey: JourneyRow, facts: Facts) => ({
+/** Stage durations are targets: a longer stay is shown, and stops nothing. */
+const overdue = ({ status, stage, stage_started_at }: JourneyRow, targets: readonly Stage[]) => {
+  const days = targets.find(({ stage_id }) => stage_id === stage)?.duration_target_days ?? null
+  const due = days === null ? null : Date.parse(stage_started_at) + days * dayMs
+  return {
+    stage_due_at: due === null ? null : new Date(due).toISOString(),
+    overdue: status === 'active' && due !== null && due < Date.now(),
+  }
+}
+
+const dayMs = 86_400_000
+
+const view = (journey: JourneyRow, facts: Facts, targets: readonly Stage[]) => ({
   ...journey,
+  ...overdue(journey, targets),
   waiting_for: explain(journey, facts).map(waitingFor),
 })
 
-export const journeyRoutes = (app: FastifyInstance, db: Database['db'], theJourney: TheJourney): void => {
+export const journeyRoutes = (
+  app: FastifyInstance,
+  db: Database['db'],
+  theJourney: TheJourney,
+  targets: readonly Stage[],
+): void => {
   app.get<{ Querystring: Paged & { stage?: string; status?: string; q?: string; sort: string } }>(
     '/journeys',
     {
@@ -77,7 +95,7 @@ export const journeyRoutes = (app: FastifyInstance, db: Database['db'], theJourn
         rows,
         limit,
         (journey) => [journey[order], journey.client_id],
-        (journey) => view(journey, facts),
+        (journey) => view(journey, facts, targets),
       )
     },
   )
@@ -95,7 +113,7 @@ export const journeyRoutes = (app: FastifyInstance, db: Database['db'], theJourn
     },
     async (request, reply) => {
       const journey = await theJourney(request, reply)
-      return view(journey, await factsOf(db, [journey.client_id]))
+      return view(journey, await factsOf(db, [journey.client_id]), targets)
     },
   )
 

@@ -47,6 +47,7 @@ export const withHouse = async (
   const database = createDatabase({ url: toDatabase.url, name: 'api', log })
   const publisher = createPublisher({ connection, timeoutMs: 2_000 })
   const app = await createServer({
+    stages: [{ stage_id: 'sandbox', name: 'Sandbox', duration_target_days: 15 }],
     db: database.db,
     desk: createDesk({ db: database.db, publisher, log }),
     freshness: createFreshness(database.db),
