@@ -13,6 +13,7 @@ import { replays } from './versions/011-replays.js'
 import { deliveries } from './versions/012-deliveries.js'
 import { checkpoints } from './versions/013-checkpoints.js'
 import { sagas } from './versions/014-sagas.js'
+import { replayProgress } from './versions/015-replay-progress.js'
 
 /** Every migration in its order. Forward only: what was once released is never changed, only followed by another. */
 export const migrations: Record<string, Migration> = {
@@ -30,4 +31,5 @@ export const migrations: Record<string, Migration> = {
   '012-deliveries': deliveries,
   '013-checkpoints': checkpoints,
   '014-sagas': sagas,
+  '015-replay-progress': replayProgress,
 }
