@@ -1,7 +1,7 @@
-// Starts the event store node alone: `npm run --silent event-store -- --port 2113 --database postgres://…`; `--help` says the rest.
+// The event store node alone: `npm run --silent event-store -- --port 2113 --data <folder>`; `--help` says the rest.
 import { existsSync } from 'node:fs'
 
-/** A SIGTERM sent to npm reaches npm and its shell, not us: we are told by our parent's going away, and stop as if it were ours. */
+/** A signal sent to npm is passed on to us; when npm is killed we are told by our parent's going away, and stop as well. */
 const watchNpm = () => {
   const npm = process.ppid
   setInterval(() => process.ppid !== npm && process.kill(process.pid, 'SIGTERM'), 200).unref()
@@ -12,5 +12,8 @@ if (!existsSync(main)) {
   console.error('The event store node is not built yet: run `npm run build` first.')
   process.exit(1)
 }
-if (process.env.npm_lifecycle_event) watchNpm()
+if (process.env.npm_lifecycle_event === 'event-store') {
+  watchNpm()
+  process.chdir(process.env.INIT_CWD ?? '.') // npm goes to the project's folder; paths are meant from where it was called
+}
 await import(main.href)

@@ -193,11 +193,12 @@ describe('an event store node', () => {
     }
     const help = await run('--help')
     expect(help.code).to.equal(0)
-    for (const option of ['--port', '--host', '--database', '--health-port']) expect(help.output).to.include(option)
+    for (const option of ['--port', '--host', '--data', '--database', '--health-port'])
+      expect(help.output).to.include(option)
     const nameless = await run()
     expect([nameless.code, nameless.output]).to.deep.equal([
       1,
-      'error: name the database: --database postgres://…, or EVENT_STORE_DATABASE_URL in the environment\n',
+      'error: say where the events are: --data <folder>, --database postgres://…, or EVENT_STORE_DATABASE_URL in the environment\n',
     ])
     expect((await run('--port', 'x', '--database', 'postgres://h/d')).output).to.match(/--port must be a port/)
   })

@@ -1,6 +1,18 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chownSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
 /** A user account that a server runs as when we are root. */
@@ -23,6 +35,16 @@ export const serverHome = (stateDir: string, server: string, accounts: readonly 
   const isInside = home.folder === inside(stateDir, server)
   writeFileSync(noteFile(stateDir, server), JSON.stringify(isInside ? { account: home.account } : home))
   return home
+}
+
+/**
+ * Makes a state folder, and lets the servers' accounts pass through an empty one of ours, such as `mktemp -d` makes (mode 700).
+ * What lies in it keeps its own permissions.
+ */
+export const makePassable = (stateDir: string): void => {
+  mkdirSync(stateDir, { recursive: true })
+  const { uid, mode } = statSync(stateDir)
+  if (uid === process.getuid?.() && readdirSync(stateDir).length === 0) chmodSync(stateDir, (mode & 0o777) | 0o011)
 }
 
 /** The home that was chosen earlier. */
@@ -48,8 +70,16 @@ const noteFile = (stateDir: string, server: string): string => join(stateDir, `$
 const chooseHome = (stateDir: string, server: string, accounts: readonly string[]): Home => {
   mkdirSync(stateDir, { recursive: true })
   const account = process.getuid?.() === 0 ? firstAccount(accounts) : undefined
-  const isInside = !account || isReachable(resolve(stateDir), account)
-  return { folder: isInside ? inside(stateDir, server) : elsewhere(stateDir, server), account }
+  if (!account || isReachable(resolve(stateDir), account)) return { folder: inside(stateDir, server), account }
+  const folder = elsewhere(stateDir, server)
+  if (existsSync(folder)) setAside(folder)
+  return { folder, account }
+}
+
+/** What a state folder of the same name left there, which is gone with its passwords. The last of these is kept. */
+const setAside = (folder: string): void => {
+  rmSync(`${folder}.before`, { recursive: true, force: true })
+  renameSync(folder, `${folder}.before`)
 }
 
 /** Not written down as it is: a state folder that is moved or copied takes its data along. */

@@ -17,6 +17,8 @@ const lastPort = 32_000
 export type Ports = {
   /** The port kept under this name; another one is chosen when a stranger listens on it now. */
   of(name: string): Promise<number>
+  /** The port kept under this name by whoever runs from the folder; nothing is chosen or taken. */
+  kept(name: string): number | undefined
   /** Takes this very port while this process lives; false when someone listens on it or has claimed it. */
   take(port: number): Promise<boolean>
 }
@@ -46,6 +48,7 @@ export const createPorts = (stateDir: string, claimsDir = join(tmpdir(), 'journe
       turn = chosen.catch(() => undefined)
       return chosen
     },
+    kept: (name) => readPorts(stateDir)[name],
     take,
   }
 }
