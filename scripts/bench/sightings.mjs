@@ -7,6 +7,7 @@ import pg from 'pg'
 export const watchJourneys = async (databaseUrl) => {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
+  client.on('error', (error) => giveUp(error)) // the server went away
   await client.query(`
     create function bench_tell() returns trigger language plpgsql as $$
     begin
