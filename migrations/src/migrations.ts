@@ -14,6 +14,7 @@ import { deliveries } from './versions/012-deliveries.js'
 import { checkpoints } from './versions/013-checkpoints.js'
 import { sagas } from './versions/014-sagas.js'
 import { replayProgress } from './versions/015-replay-progress.js'
+import { triage } from './versions/016-triage.js'
 
 /** Every migration in its order. Forward only: what was once released is never changed, only followed by another. */
 export const migrations: Record<string, Migration> = {
@@ -32,4 +33,5 @@ export const migrations: Record<string, Migration> = {
   '013-checkpoints': checkpoints,
   '014-sagas': sagas,
   '015-replay-progress': replayProgress,
+  '016-triage': triage,
 }

@@ -10,6 +10,7 @@ import {
   type Properties,
 } from './message.js'
 import type { Publisher } from './publisher.js'
+import { retriedOf, withoutMark, type Retried } from './retried.js'
 import { deadReasons, type DeadReason } from './verdict.js'
 
 /** Header: tries made before the message went into a waiting queue. */
@@ -106,7 +107,7 @@ const isOfThisPassage = (name: string): boolean =>
   name === attemptsHeader ||
   name === firstFailedHeader ||
   name === 'x-delivery-count' ||
-  /^x-(death|dead-|first-death-|last-death-)/.test(name)
+  /^x-(death|dead-(?!letter-)|first-death-|last-death-)/.test(name)
 
 const stripped = (message: Message): { properties: Properties; original: Original } => {
   const { headers, expiration, userId, ...properties } = message.properties
@@ -131,7 +132,9 @@ export type DeadLetter = DeadLetterCause & {
   /** The dead letter's own message id, which tells it from every other; undefined when the broker's letter has none. */
   deathId: string | undefined
   body: Buffer
-  /** As it was published first, as far as known; without the headers that speak of its death. */
+  /** Set when it was a dead letter before: which one, and which of its retries has died. */
+  retried: Retried | undefined
+  /** As it was published first, as far as known; without the headers that speak of its deaths. */
   properties: Properties
 }
 
@@ -198,6 +201,7 @@ const byBroker = (message: Message, death: Death, now: Date): DeadLetter => {
     },
     deathId: message.properties.messageId,
     body: message.body,
+    retried: retriedOf(message.properties.headers),
     properties: asFirstPublished(properties, { ...first, ...original }),
   }
 }
@@ -219,13 +223,16 @@ const byService = (message: Message, now: Date): DeadLetter => {
     original,
     deathId: message.properties.messageId,
     body: message.body,
+    retried: retriedOf(headers),
     properties: asFirstPublished(stripped(message).properties, original),
   }
 }
 
-/** Without the message id that a publishing of ours gave it. */
-const asFirstPublished = ({ messageId, ...properties }: Properties, { message_id }: Original): Properties =>
-  message_id === null || messageId === undefined ? properties : { ...properties, messageId }
+/** Without the message id that a publishing of ours gave it, and without the mark of a retry. */
+const asFirstPublished = ({ messageId, headers, ...rest }: Properties, { message_id }: Original): Properties => {
+  const properties = { ...rest, headers: withoutMark(headers) }
+  return message_id === null || messageId === undefined ? properties : { ...properties, messageId }
+}
 
 const originalIn = (headers: Headers): Original | undefined =>
   retryOriginalOf({ [retryOriginalHeader]: headers['x-dead-original'] })

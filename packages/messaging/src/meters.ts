@@ -23,4 +23,10 @@ export const createBusMeters = (registry: Registry) => ({
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [registry],
   }),
+  deadLetters: new Counter({
+    name: 'journey_dead_letters_total',
+    help: 'Dead letters taken into the table, by queue and reason',
+    labelNames: ['queue', 'reason'],
+    registers: [registry],
+  }),
 })

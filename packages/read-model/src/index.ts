@@ -10,9 +10,13 @@ export type { CommandRow, CommandsTable } from './commands/table.js'
 export type {
   DeadLetterAction,
   DeadLetterActionsTable,
+  DeadLetterJobItemsTable,
+  DeadLetterJobRow,
+  DeadLetterJobsTable,
   DeadLetterRow,
   DeadLettersTable,
   DeadLetterState,
+  DeadLetterTry,
 } from './dead-letters/table.js'
 export { attemptNextDelivery, type Attempted, type DeliveryVerdict, type DueDelivery } from './deliveries/attempt.js'
 export { storeDelivery, type NewDelivery } from './deliveries/store.js'
@@ -53,7 +57,8 @@ export { parkedStreams } from './gates/parked.js'
 export { activeByStage } from './journeys/active.js'
 export { passRates } from './evaluations/pass-rates.js'
 export { answerOf, claim, purge, settle, type Claim, type Claimed } from './commands/outcomes.js'
-export { keepDeadLetter, type Letter } from './dead-letters/keep.js'
+export { keepDeadLetter, type DeadCommand, type Letter } from './dead-letters/keep.js'
+export { resolveRetried, resolveTasks } from './dead-letters/resolve.js'
 export { noteHeartbeat } from './heartbeats/note.js'
 export { liveAgents, registeredAgents, type LiveAgent } from './agents/alive.js'
 export { loadCheckpoint, notePosition, saveCheckpoint } from './checkpoints/checkpoint.js'

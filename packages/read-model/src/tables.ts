@@ -3,7 +3,12 @@ import type { AgentsTable } from './agents/table.js'
 import type { ApprovalsTable } from './approvals/table.js'
 import type { CheckpointsTable, PositionIndexTable } from './checkpoints/table.js'
 import type { CommandsTable } from './commands/table.js'
-import type { DeadLetterActionsTable, DeadLettersTable } from './dead-letters/table.js'
+import type {
+  DeadLetterActionsTable,
+  DeadLetterJobItemsTable,
+  DeadLetterJobsTable,
+  DeadLettersTable,
+} from './dead-letters/table.js'
 import type { DeliveriesTable } from './deliveries/table.js'
 import type { DispatchesTable } from './dispatches/table.js'
 import type { ExitCriteriaResultsTable } from './evaluations/table.js'
@@ -34,6 +39,8 @@ export type OperationalTables = {
   commands: CommandsTable
   dead_letters: DeadLettersTable
   dead_letter_actions: DeadLetterActionsTable
+  dead_letter_jobs: DeadLetterJobsTable
+  dead_letter_job_items: DeadLetterJobItemsTable
   replays: ReplaysTable
   deliveries: DeliveriesTable
   agent_heartbeats: AgentHeartbeatsTable
@@ -62,6 +69,8 @@ export const operationalTables = [
   'commands',
   'dead_letters',
   'dead_letter_actions',
+  'dead_letter_jobs',
+  'dead_letter_job_items',
   'replays',
   'deliveries',
   'agent_heartbeats',

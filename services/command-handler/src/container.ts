@@ -3,7 +3,6 @@ import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import {
   commandQueue,
-  deadLetterQueueOf,
   loadConfiguration,
   ownedBy,
   retrySteps,
@@ -12,11 +11,13 @@ import {
 } from '@journey/contracts'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import {
+  closeRetried,
   correlate,
   createBreaker,
   createBusMeters,
   createConnection,
   createConsumer,
+  createDeadLetterDrain,
   createPublisher,
   observe,
   pipeline,
@@ -25,7 +26,16 @@ import {
   type Connection,
   type Publisher,
 } from '@journey/messaging'
-import { claim, createDatabase, keepDeadLetter, noteHeartbeat, purge, settle, type Database } from '@journey/read-model'
+import {
+  claim,
+  createDatabase,
+  keepDeadLetter,
+  noteHeartbeat,
+  purge,
+  resolveRetried,
+  settle,
+  type Database,
+} from '@journey/read-model'
 import {
   asPart,
   createLog,
@@ -38,7 +48,7 @@ import {
 } from '@journey/runtime'
 import { createReply } from './answers.js'
 import { createCommandConsumer } from './command-consumer.js'
-import { createDeadLetterDrain } from './dead-letters.js'
+import { createKeepCommand } from './dead-letters.js'
 import { createDeciders } from './deciders.js'
 import { createHandleCommand } from './handle-command.js'
 import { createCommandMeters } from './meters.js'
@@ -124,6 +134,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       handler: pipeline(
         observe(busMeters),
         correlate(log),
+        closeRetried((retried) => resolveRetried(db, [retried], service)),
         settleFate({
           publisher,
           service,
@@ -133,22 +144,13 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         createCommandConsumer({ handle, reply, meters }),
       ),
     })
-    const drain = createConsumer({
+    const drain = createDeadLetterDrain({
       connection,
-      queue: deadLetterQueueOf(commandQueue),
       prefetch: settings.prefetch,
+      keep: createKeepCommand({ keep: (letter, command) => keepDeadLetter(db, letter, command), reply }),
+      now,
+      meters: busMeters,
       log,
-      handler: pipeline(
-        observe(busMeters),
-        correlate(log),
-        // A dead letter that cannot be kept stays in its queue: the consumer calls again until it can.
-        createDeadLetterDrain({
-          keep: (letter, of, failed) => keepDeadLetter(db, letter, of, failed),
-          reply,
-          now,
-          meters,
-        }),
-      ),
     })
     const health = healthServer({
       host: settings.healthHost,
@@ -165,7 +167,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         asPart('event store', store),
         connection,
         createPurge({ db, purge, hours: settings.commandRetentionHours, log }),
-        drain,
+        drain(commandQueue),
         commands,
       ],
       log,

@@ -1,47 +1,24 @@
 import { readableCommandId, readCommand, type CommandAnswer, type Incoming } from '@journey/contracts'
-import { readDeadLetter, type DeadLetter, type Handler } from '@journey/messaging'
+import type { DeadLetter } from '@journey/messaging'
+import type { DeadCommand } from '@journey/read-model'
 import { Fault, type Detail } from '@journey/runtime'
 import type { Reply } from './answers.js'
 import { incomingOf } from './command-consumer.js'
-import type { CommandMeters } from './meters.js'
 
-/** Keeps a dead letter and, when it names a command, that command's end, in one transaction. Safe to repeat. */
-export type KeepDeadLetter = (
-  letter: DeadLetter,
-  of: { commandId: string | undefined; commandType: string | null; clientId: string | undefined },
-  failed: CommandAnswer | undefined,
-) => Promise<void>
-
-/**
- * Empties the dead-letter queue of the commands into the table: kept first, then acknowledged. A command with a readable id
- * ends `failed`, and its sender hears of it.
- */
-export const createDeadLetterDrain =
-  ({
-    keep,
-    reply,
-    now,
-    meters,
-  }: {
-    keep: KeepDeadLetter
-    reply: Reply
-    now: () => Date
-    meters: CommandMeters
-  }): Handler =>
-  async (message) => {
-    const letter = readDeadLetter(message, now())
+/** Keeps the dead letter of a command. One with a readable id ends `failed`, and its sender hears of it. */
+export const createKeepCommand =
+  ({ keep, reply }: { keep: (letter: DeadLetter, command: DeadCommand) => Promise<void>; reply: Reply }) =>
+  async (letter: DeadLetter): Promise<void> => {
     const incoming = incomingOf({
       ...letter,
       routingKey: letter.original.routing_key,
       exchange: letter.original.exchange,
     })
-    const commandId = readableCommandId(incoming)
-    const { commandType, clientId, details } = whatIsReadable(incoming)
-    const failed = commandId === undefined ? undefined : failure(commandId, commandType, letter, details)
-    await keep(letter, { commandId, commandType, clientId }, failed)
-    meters.deadLetters.inc({ queue: letter.queue, reason: letter.reason })
+    const id = readableCommandId(incoming)
+    const { type, details } = whatIsReadable(incoming)
+    const failed = id === undefined ? undefined : failure(id, type, letter, details)
+    await keep(letter, { id, type, failed })
     if (failed) await reply(letter, failed)
-    message.log.warn({ commandId, queue: letter.queue, reason: letter.reason, code: letter.code }, 'dead letter kept')
   }
 
 const failure = (
@@ -60,18 +37,11 @@ const failure = (
 })
 
 /** As much of a command as can still be read of its remains; what is wrong with it is found by reading it again. */
-const whatIsReadable = (
-  incoming: Incoming,
-): { commandType: string | null; clientId: string | undefined; details: readonly Detail[] } => {
+const whatIsReadable = (incoming: Incoming): { type: string | null; details: readonly Detail[] } => {
   try {
-    const { command } = readCommand(incoming)
-    return {
-      commandType: command.type,
-      clientId: 'client_id' in command.data ? command.data.client_id : undefined,
-      details: [],
-    }
+    return { type: readCommand(incoming).command.type, details: [] }
   } catch (error) {
     const details = error instanceof Fault ? error.details : []
-    return { commandType: incoming.routingKey.slice(0, 255) || null, clientId: undefined, details }
+    return { type: incoming.routingKey.slice(0, 255) || null, details }
   }
 }

@@ -1,32 +1,19 @@
-import { commandQueue } from '@journey/contracts'
-import { deadReasons } from '@journey/messaging'
 import { Counter, Histogram, type Registry } from 'prom-client'
 
 export type CommandMeters = ReturnType<typeof createCommandMeters>
 
-export const createCommandMeters = (registry: Registry) => {
-  const deadLetters = new Counter({
-    name: 'journey_dead_letters_total',
-    help: 'Dead letters taken into the table, by queue and reason',
-    labelNames: ['queue', 'reason'],
+export const createCommandMeters = (registry: Registry) => ({
+  commands: new Counter({
+    name: 'journey_commands_total',
+    help: 'Commands settled, by type and status',
+    labelNames: ['type', 'status'],
     registers: [registry],
-  })
-  // At 0 from the beginning: Prometheus' `increase` does not see the event that a series appears with.
-  for (const reason of deadReasons) deadLetters.inc({ queue: commandQueue, reason }, 0)
-  return {
-    commands: new Counter({
-      name: 'journey_commands_total',
-      help: 'Commands settled, by type and status',
-      labelNames: ['type', 'status'],
-      registers: [registry],
-    }),
-    handling: new Histogram({
-      name: 'journey_command_handling_seconds',
-      help: 'Time from reading a command to its durable outcome',
-      labelNames: ['type'],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
-      registers: [registry],
-    }),
-    deadLetters,
-  }
-}
+  }),
+  handling: new Histogram({
+    name: 'journey_command_handling_seconds',
+    help: 'Time from reading a command to its durable outcome',
+    labelNames: ['type'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+    registers: [registry],
+  }),
+})

@@ -4,11 +4,13 @@ import type { Registry } from 'prom-client'
 import { loadConfiguration, notifierQueue, ownedBy, topologyFor, type Configuration } from '@journey/contracts'
 import { createWebhookClient, type WebhookClient } from '@journey/integrations'
 import {
+  closeRetried,
   correlate,
   createBreaker,
   createBusMeters,
   createConnection,
   createConsumer,
+  createDeadLetterDrain,
   createPublisher,
   observe,
   pipeline,
@@ -16,7 +18,14 @@ import {
   type BusMeters,
   type Connection,
 } from '@journey/messaging'
-import { attemptNextDelivery, createDatabase, storeDelivery, type Database } from '@journey/read-model'
+import {
+  attemptNextDelivery,
+  createDatabase,
+  keepDeadLetter,
+  resolveRetried,
+  storeDelivery,
+  type Database,
+} from '@journey/read-model'
 import {
   asPart,
   createLog,
@@ -143,6 +152,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       handler: pipeline(
         observe(busMeters),
         correlate(log),
+        closeRetried((retried) => resolveRetried(db, [retried], service)),
         settle({
           publisher: createPublisher({ connection, meters: busMeters }),
           breaker: createBreaker({ name: notifierQueue, probe, log }),
@@ -155,6 +165,14 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
           meters,
         }),
       ),
+    })
+    const drain = createDeadLetterDrain({
+      connection,
+      prefetch: settings.prefetch,
+      keep: (letter) => keepDeadLetter(db, letter),
+      now: () => new Date(),
+      meters: busMeters,
+      log,
     })
     const health = healthServer({
       host: settings.healthHost,
@@ -170,6 +188,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         asPart('database', database),
         ...(client && courier ? [asPart('crm webhook client', client), courier] : []),
         connection,
+        drain(notifierQueue),
         consumer,
       ],
       log,

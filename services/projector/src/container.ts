@@ -1,20 +1,18 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { deadLetterQueueOf, fromStored, ownedBy, projectorQueue, topologyFor } from '@journey/contracts'
+import { fromStored, ownedBy, projectorQueue, topologyFor } from '@journey/contracts'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import {
-  correlate,
   createBatchConsumer,
   createBusMeters,
   createConnection,
-  createConsumer,
+  createDeadLetterDrain,
   createPublisher,
   deadLetter,
-  observe,
-  pipeline,
-  readDeadLetter,
   RejectDelivery,
+  retriedOf,
+  retryMark,
   type BusMeters,
   type Connection,
   type DeadLetterCause,
@@ -29,6 +27,7 @@ import {
   parkedStreams,
   passRates,
   project,
+  resolveRetried,
   type Consumer,
   type Database,
   type Step,
@@ -121,6 +120,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     const handle = createProjector({
       apply: (events) => applyBatch(consumer, events),
       deadLetter: (message, cause) => deadLetterSomehow(publisher, message, cause),
+      resolved: (retried) => resolveRetried(db, retried, service),
       meters,
       service,
       now,
@@ -142,19 +142,14 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         meters: busMeters,
       }),
     )
-    const drains = queues.map((queue) =>
-      createConsumer({
-        connection,
-        queue: deadLetterQueueOf(queue),
-        prefetch: settings.prefetch,
-        log,
-        // A dead letter that cannot be kept stays in its queue: the consumer calls again until it can.
-        handler: pipeline(observe(busMeters), correlate(log), async (message) => {
-          const of = { commandId: undefined, commandType: null, clientId: undefined }
-          await keepDeadLetter(db, readDeadLetter(message, now()), of, undefined)
-        }),
-      }),
-    )
+    const drain = createDeadLetterDrain({
+      connection,
+      prefetch: settings.prefetch,
+      keep: (letter) => keepDeadLetter(db, letter),
+      now,
+      meters: busMeters,
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,
@@ -164,7 +159,14 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     })
     return inOrder(
       service,
-      [health, asPart('database', database), asPart('event store', store), connection, ...drains, ...consumers],
+      [
+        health,
+        asPart('database', database),
+        asPart('event store', store),
+        connection,
+        ...queues.map(drain),
+        ...consumers,
+      ],
       log,
     )
   })
@@ -178,6 +180,8 @@ const deadLetterSomehow = async (publisher: Publisher, message: Message, cause: 
     await deadLetter(publisher, message, cause)
   } catch (error) {
     if (!(error instanceof RejectDelivery)) throw error
-    await deadLetter(publisher, { ...message, properties: { ...message.properties, headers: {} } }, cause)
+    const mark = retriedOf(message.properties.headers)
+    const headers = mark ? retryMark(mark) : {}
+    await deadLetter(publisher, { ...message, properties: { ...message.properties, headers } }, cause)
   }
 }

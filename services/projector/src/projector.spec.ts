@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
 import type { Recorded } from '@journey/contracts'
-import type { DeadLetterCause } from '@journey/messaging'
+import { retryMark, type DeadLetterCause } from '@journey/messaging'
 import { messageOf } from '@journey/messaging/testing'
 import type { Applied, Step } from '@journey/read-model'
 import { silentLog, unavailable } from '@journey/runtime'
@@ -41,6 +42,10 @@ const setup = (apply?: ProjectorPorts['apply']) => {
       causes.push(cause)
       return Promise.resolve()
     },
+    resolved: (retried) => {
+      told.push(`resolved ${retried.map(({ id, retry }) => `${id} ${retry}`).join(', ')}`)
+      return Promise.resolve()
+    },
     meters: { applied: () => told.push('counted'), unreadable: () => told.push('unreadable') },
     service: 'projector',
     now: () => new Date('2026-01-27T10:30:01Z'),
@@ -68,6 +73,17 @@ describe('a batch of event messages', () => {
       'unreadable',
     ])
     expect(causes.map(({ reason }) => reason)).to.deep.equal(['malformed', 'unsupported_version'])
+  })
+
+  it('closes the dead letters whose retries it could read, and no others', async () => {
+    const { project, told } = setup()
+    const [mended, broken] = [randomUUID(), randomUUID()]
+    const retry = (body: unknown, id: string) => {
+      const message = carrying(body)
+      return { ...message, properties: { ...message.properties, headers: retryMark({ id, retry: 2 }) } }
+    }
+    await project([retry(event(), mended), retry('rubbish', broken)])
+    expect(told.slice(0, 3)).to.deep.equal(['apply journey-c@3', 'counted', `resolved ${mended} 2`])
   })
 
   it('takes an event without a place in the log for unreadable', async () => {

@@ -1,5 +1,5 @@
 import { fromBus, type Recorded } from '@journey/contracts'
-import type { DeadLetterCause, Message } from '@journey/messaging'
+import { retriedOf, type DeadLetterCause, type Message, type Retried } from '@journey/messaging'
 import type { Applied, Step } from '@journey/read-model'
 import { codeOf, familyOf, malformed, messageOf, type Log } from '@journey/runtime'
 import type { ProjectorMeters } from './meters.js'
@@ -9,6 +9,8 @@ export type ProjectorPorts = {
   apply: (events: readonly Recorded[]) => Promise<Applied<Step>>
   /** Publishes a message to its queue's dead letters, confirmed. */
   deadLetter: (message: Message, cause: DeadLetterCause) => Promise<void>
+  /** Closes dead letters whose retries could be read this time. */
+  resolved: (retried: readonly Retried[]) => Promise<void>
   meters: ProjectorMeters
   service: string
   now: () => Date
@@ -20,13 +22,16 @@ export type ProjectorPorts = {
  * that. Rejects when a server is away; then nothing was applied, or what was is a duplicate the next time.
  */
 export const createProjector =
-  ({ apply, deadLetter, meters, service, now, log }: ProjectorPorts) =>
+  ({ apply, deadLetter, resolved, meters, service, now, log }: ProjectorPorts) =>
   async (messages: readonly Message[]): Promise<void> => {
     const events: Recorded[] = []
+    const retried: Retried[] = []
     const unreadable: { message: Message; error: unknown }[] = []
     for (const message of messages) {
       try {
         events.push(readEvent(message.body))
+        const mark = retriedOf(message.properties.headers)
+        if (mark) retried.push(mark)
       } catch (error) {
         if (familyOf(error) !== 'malformed') throw error
         unreadable.push({ message, error })
@@ -40,6 +45,7 @@ export const createProjector =
       if (applied.healed > 0)
         log.warn({ events: applied.healed }, 'events the bus did not bring were read from the store')
     }
+    if (retried.length > 0) await resolved(retried)
     for (const { message, error } of unreadable) {
       const at = now()
       const code = codeOf(error)

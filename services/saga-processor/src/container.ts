@@ -14,11 +14,13 @@ import {
 } from '@journey/contracts'
 import { createEventStore, createRepository, type Aggregate, type EventStore } from '@journey/event-store'
 import {
+  closeRetried,
   correlate,
   createBreaker,
   createBusMeters,
   createConnection,
   createConsumer,
+  createDeadLetterDrain,
   createPublisher,
   observe,
   pipeline,
@@ -32,9 +34,11 @@ import {
   admitWaiting,
   createDatabase,
   fireDue,
+  keepDeadLetter,
   liveAgents,
   overdueByStage,
   registeredAgents,
+  resolveRetried,
   waitingDispatches,
   type Database,
 } from '@journey/read-model'
@@ -130,7 +134,15 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       log,
     )
     const send = createSend(publisher, now)
-    const queues = createTaskQueues(connection)
+    const drain = createDeadLetterDrain({
+      connection,
+      prefetch: settings.prefetch,
+      keep: (letter) => keepDeadLetter(db, letter),
+      now,
+      meters: busMeters,
+      log,
+    })
+    const queues = createTaskQueues({ connection, drain })
     const gather = createGather({
       journeys: createRepository({ store, fold: fold<Journey.State, Journey.Event>(Journey), capacity, log }),
       works: createRepository({ store, fold: fold<UnitOfWork.State, UnitOfWork.Event>(UnitOfWork), capacity, log }),
@@ -187,6 +199,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       handler: pipeline(
         observe(busMeters),
         correlate(log),
+        closeRetried((retried) => resolveRetried(db, [retried], service)),
         settle({
           publisher,
           service,
@@ -234,6 +247,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         dispatcher,
         admissions,
         timers,
+        drain(sagaQueue),
         events,
       ],
       log,

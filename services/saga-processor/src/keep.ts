@@ -1,14 +1,17 @@
 import type { Kysely } from 'kysely'
+import { taskMessageId } from '@journey/contracts'
 import {
   cancelTimers,
   makeRoom,
   requestAdmissions,
+  resolveTasks,
   setTimers,
   settleDispatches,
   storeDispatches,
   type Tables,
 } from '@journey/read-model'
 import { timeoutTimerId } from './dispatcher.js'
+import { service } from './envelope.js'
 import type { Keep } from './stage-process.js'
 
 export const createKeep =
@@ -22,6 +25,10 @@ export const createKeep =
       await setTimers(transaction, timers)
       await makeRoom(transaction, rooms)
       await settleDispatches(transaction, { attempts: settled, workIds: ended })
+      await resolveTasks(transaction, settled.map(idOfTask), service)
       await cancelTimers(transaction, { ids: settled.map(timeoutTimerId), workIds: ended })
     })
   }
+
+const idOfTask = ({ workId, taskId, attempt }: { workId: string; taskId: string; attempt: number }): string =>
+  taskMessageId({ work_id: workId, task_id: taskId, attempt })

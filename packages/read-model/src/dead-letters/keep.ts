@@ -1,10 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto'
-import type { Kysely } from 'kysely'
+import { sql, type Kysely, type Transaction } from 'kysely'
 import type { CommandAnswer } from '@journey/contracts'
 import type { JsonObject } from '@journey/domain'
 import { settle } from '../commands/outcomes.js'
 import { json } from '../columns.js'
 import type { Tables } from '../tables.js'
+import { remainsOf } from './remains.js'
+import { normalised } from './signature.js'
+import type { DeadLetterTry } from './table.js'
 
 /** A dead letter as the messaging adapter reads it off a queue; only what the table keeps. */
 export type Letter = {
@@ -20,49 +23,99 @@ export type Letter = {
   original: { exchange: string; routing_key: string }
   /** Tells this dead letter from every other; undefined where nothing does. */
   deathId: string | undefined
+  /** Set when it was a dead letter before, and was retried. */
+  retried: { id: string; retry: number } | undefined
   properties: { messageId?: string; type?: string; headers: Readonly<Record<string, unknown>> }
 }
 
+/** What the owner of the commands knows of the command in a dead letter, and how it ended. */
+export type DeadCommand = { id: string | undefined; type: string | null; failed: CommandAnswer | undefined }
+
 /**
- * Keeps a dead letter and the end of the command in it, in one transaction; acknowledge it after that. A delivery repeated
- * after a crash finds its row by queue, body and moment of death, and adds none.
+ * Keeps a dead letter and the end of the command in it, in one transaction; acknowledge it after that. One that was retried is
+ * open again in its own row. A delivery repeated after a crash changes nothing: a first death is known by queue, body and
+ * moment, a later one by the retry that it ends.
  */
-export const keepDeadLetter = async (
-  db: Kysely<Tables>,
+export const keepDeadLetter = async (db: Kysely<Tables>, letter: Letter, command?: DeadCommand): Promise<void> => {
+  await db.transaction().execute(async (transaction) => {
+    if (!(await keepAgain(transaction, letter))) await keepFirst(transaction, letter, command)
+    if (command?.failed) await settle(transaction, command.failed)
+  })
+}
+
+const keepFirst = async (
+  transaction: Transaction<Tables>,
   letter: Letter,
-  of: { commandId: string | undefined; commandType: string | null; clientId: string | undefined },
-  failed: CommandAnswer | undefined,
+  command: DeadCommand | undefined,
 ): Promise<void> => {
   const { headers, ...properties } = letter.properties
-  await db.transaction().execute(async (transaction) => {
-    await transaction
-      .insertInto('dead_letters')
-      .values({
-        id: idOf(letter),
-        queue: letter.queue,
-        exchange: letter.original.exchange,
-        routing_key: letter.original.routing_key,
-        message_id: letter.properties.messageId ?? null,
-        type: of.commandType ?? letter.properties.type ?? null,
-        body: letter.body,
-        properties: json(storable(properties) as JsonObject),
-        headers: json(storable({ ...headers, 'x-dead-original': letter.original }) as JsonObject),
-        reason: letter.reason,
-        code: letter.code,
-        message: textOf(letter.message),
-        service: letter.service,
-        attempts: letter.attempts,
-        client_id: of.clientId ?? null,
-        command_id: of.commandId ?? null,
-        first_at: letter.firstAt.toISOString(),
-        last_at: letter.lastAt.toISOString(),
-        signature: signatureOf(letter),
-        state: 'open',
-      })
-      .onConflict((conflict) => conflict.column('id').doNothing())
-      .execute()
-    if (failed) await settle(transaction, failed)
-  })
+  const remains = remainsOf(letter.body)
+  await transaction
+    .insertInto('dead_letters')
+    .values({
+      id: idOf(letter),
+      queue: letter.queue,
+      exchange: textOf(letter.original.exchange),
+      routing_key: textOf(letter.original.routing_key),
+      message_id: letter.properties.messageId ?? null,
+      type: command?.type ?? letter.properties.type ?? remains.type ?? null,
+      body: letter.body,
+      properties: json(storable(properties) as JsonObject),
+      headers: json(storable({ ...headers, 'x-dead-original': letter.original }) as JsonObject),
+      reason: letter.reason,
+      code: letter.code,
+      message: textOf(letter.message),
+      service: letter.service,
+      attempts: letter.attempts,
+      client_id: remains.clientId ?? null,
+      command_id: command?.id ?? null,
+      first_at: letter.firstAt.toISOString(),
+      last_at: letter.lastAt.toISOString(),
+      signature: signatureOf(letter),
+      state: 'open',
+    })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute()
+}
+
+/** A retry that died again; false when the mark names no dead letter of this queue. */
+const keepAgain = async (transaction: Transaction<Tables>, letter: Letter): Promise<boolean> => {
+  const { retried } = letter
+  if (!retried) return false
+  const row = await transaction
+    .selectFrom('dead_letters')
+    .selectAll()
+    .where('id', '=', retried.id)
+    .where('queue', '=', letter.queue)
+    .where('retries', '>=', retried.retry)
+    .forUpdate()
+    .executeTakeFirst()
+  if (!row) return false
+  if (row.state !== 'retrying' || row.retries !== retried.retry) return true // this end is known already
+  const before: DeadLetterTry = {
+    retry: row.retries - 1,
+    reason: row.reason,
+    code: row.code,
+    message: row.message,
+    service: row.service,
+    at: row.last_at,
+  }
+  await transaction
+    .updateTable('dead_letters')
+    .set({
+      reason: letter.reason,
+      code: letter.code,
+      message: textOf(letter.message),
+      service: letter.service,
+      attempts: sql`attempts + ${letter.attempts}`,
+      last_at: letter.lastAt.toISOString(),
+      signature: signatureOf(letter),
+      state: 'open',
+      tries: json([...row.tries, before]),
+    })
+    .where('id', '=', row.id)
+    .execute()
+  return true
 }
 
 /** Equal for the same death of the same message, so that a repeat adds nothing. Without a message id none can be told from another. */
@@ -72,13 +125,11 @@ const idOf = ({ queue, body, lastAt, deathId }: Letter): string => {
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-5${hash.slice(13, 16)}-a${hash.slice(17, 20)}-${hash.slice(20, 32)}`
 }
 
-/** One for all dead letters of one cause: code and message without what differs from case to case. */
-const signatureOf = ({ code, message, queue }: Letter): string => {
-  const normalised = message
-    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi, '<id>')
-    .replace(/\d+/g, '<n>')
-  return createHash('sha256').update(`${queue}\0${code}\0${normalised}`).digest('hex').slice(0, 16)
-}
+const signatureOf = ({ code, message, queue }: Letter): string =>
+  createHash('sha256')
+    .update(`${queue}\0${code}\0${normalised(message)}`)
+    .digest('hex')
+    .slice(0, 16)
 
 /** JSONB takes no NUL and no half surrogate pair. */
 const textOf = (text: string): string =>

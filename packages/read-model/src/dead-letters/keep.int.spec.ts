@@ -1,0 +1,101 @@
+import { expect } from 'chai'
+import { sql } from 'kysely'
+import { emptied, withReadModel } from '../testing/database.js'
+import { letterOf } from '../testing/letters.js'
+import { keepDeadLetter, type Letter } from './keep.js'
+import { resolveRetried, resolveTasks } from './resolve.js'
+
+describe('the table of dead letters', () => {
+  const database = withReadModel()
+
+  const setup = async () => {
+    const { db } = database()
+    await emptied(db)
+    const rows = () => db.selectFrom('dead_letters').selectAll().execute()
+    const keep = async (over: Partial<Letter> = {}) => {
+      await keepDeadLetter(db, letterOf(over))
+      return (await rows())[0]!.id
+    }
+    /** What a retry leaves behind. */
+    const retry = (id: string) =>
+      db
+        .updateTable('dead_letters')
+        .set({ state: 'retrying', retries: sql`retries + 1` })
+        .where('id', '=', id)
+        .execute()
+    return { db, rows, keep, retry }
+  }
+
+  it('has a letter once, however often its delivery is repeated', async () => {
+    const { keep, rows } = await setup()
+    await keep()
+    await keep()
+    expect((await rows()).map(({ queue, state, client_id, type }) => [queue, state, client_id, type])).to.deep.equal([
+      ['notifier.events', 'open', 'client-1', 'journey.started'],
+    ])
+  })
+
+  it('takes a retry that died again into the same row, once', async () => {
+    const { keep, rows, retry } = await setup()
+    const id = await keep()
+    await retry(id)
+    const again = { retried: { id, retry: 1 }, code: 'event/invalid', lastAt: new Date('2026-01-27T11:00:00Z') }
+    await keep(again)
+    await keep(again)
+    const [row, ...others] = await rows()
+    expect(others).to.deep.equal([])
+    expect(row).to.deep.include({
+      state: 'open',
+      attempts: 2,
+      code: 'event/invalid',
+      last_at: '2026-01-27T11:00:00.000Z',
+    })
+    expect(row?.first_at).to.equal('2026-01-27T10:00:00.000Z')
+    expect(row?.tries).to.deep.equal([
+      {
+        retry: 0,
+        reason: 'malformed',
+        code: 'json/unreadable',
+        message: 'The body is not JSON',
+        service: 'notifier',
+        at: '2026-01-27T10:00:00.000Z',
+      },
+    ])
+  })
+
+  it('takes a mark that names nothing for an ordinary header', async () => {
+    const { keep, rows } = await setup()
+    await keep({ retried: { id: '2f6f1a0e-8f0c-4b69-9a43-5a0f2a8f3b11', retry: 1 } })
+    expect(await rows()).to.have.length(1)
+  })
+
+  it('closes a retry that was settled, and no other', async () => {
+    const { db, keep, rows, retry } = await setup()
+    const id = await keep()
+    const close = (n: number) => resolveRetried(db, [{ id, retry: n }], 'notifier')
+    const state = async () => (await rows())[0]?.state
+    await close(0)
+    expect(await state()).to.equal('open')
+    await retry(id)
+    await close(2)
+    expect(await state()).to.equal('retrying')
+    await close(1)
+    await close(1)
+    expect(await state()).to.equal('resolved')
+    expect((await rows())[0]?.closed_at).to.be.a('string')
+    const actions = await db.selectFrom('dead_letter_actions').selectAll().execute()
+    expect(actions.map(({ dead_letter_id, action, actor }) => [dead_letter_id, action, actor])).to.deep.equal([
+      [id, 'resolve', { type: 'system', id: 'notifier' }],
+    ])
+  })
+
+  it('closes the retried task that has led to a result', async () => {
+    const { db, keep, rows, retry } = await setup()
+    const properties = { messageId: 'work-1:install:1', headers: {} }
+    await retry(await keep({ queue: 'tasks.install', properties }))
+    await resolveTasks(db, ['work-1:install:2'], 'saga-processor')
+    expect((await rows())[0]?.state).to.equal('retrying')
+    await resolveTasks(db, ['work-1:install:1'], 'saga-processor')
+    expect((await rows())[0]?.state).to.equal('resolved')
+  })
+})
