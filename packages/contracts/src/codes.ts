@@ -28,6 +28,9 @@ export const codes = {
   'approval/already_decided': 'The decision was made, and was another one.',
   'agent/unknown': 'The agent is not registered. Send agent.register.',
   'command/key_reused': 'The id belongs to another command. Give every command an id of its own.',
+  'replay/another_under_way': 'The consumer has a replay that is running or paused. Wait for its end, or cancel it.',
+  'replay/ended': 'The replay is over; it can be neither paused, resumed nor cancelled. Start another one.',
+  'replay/queue_gone': 'The queue that was replayed to was deleted. Declare it and replay again.',
   'stream/deleted': 'The stream was tombstoned in EventStoreDB; nothing can be written to it again.',
 
   // Malformed: this can never be read. Dead-lettered at once; HTTP 400, 413, 415 or 422.
@@ -77,6 +80,14 @@ export const codes = {
   'command/unknown': 'No command with this id was heard of.',
   'command/outcome_pending': 'The outcome was not known in time. Ask again under the link.',
   'journey/revision_unknown': 'The journey never had this revision.',
+  'replay/unknown': 'There is no replay with this id.',
+  'replay/consumer_unknown': 'A replay goes to projector, notifier, or a queue that stands on the broker.',
+  'replay/consumer_not_possible': 'The queue belongs to our own services, which would act a second time.',
+  'replay/mode_not_possible': 'The projector rebuilds or reprocesses; all others are redelivered to.',
+  'replay/rebuild_not_partial':
+    'A rebuild makes the whole read model anew: no to, no filter. Take reprocess for a part.',
+  'replay/from_in_future': 'Nothing has happened since a time that lies in the future.',
+  'replay/window_empty': 'The end of the window must be later than its beginning.',
   'revision/not_reached': 'The read model does not have this revision yet. Ask again.',
 
   // A server is away: tried again by itself, nothing is used up. HTTP 503.

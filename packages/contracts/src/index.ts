@@ -44,6 +44,7 @@ export {
   type StoredMetadata,
 } from './events/event.js'
 export { currentVersion, upcast, type Upcaster } from './events/upcast.js'
+export { busTypesOf, selectionOf, type EventSelection } from './events/selection.js'
 export { taskMessageId, type TaskMessage } from './tasks.js'
 export {
   agentKey,
@@ -57,7 +58,9 @@ export {
   deadLetterQueueOf,
   exchanges,
   intentQueue,
+  isOwnQueue,
   notifierQueue,
+  notifierReplayQueue,
   ownedBy,
   partitionKeyOf,
   projectorQueue,

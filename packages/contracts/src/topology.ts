@@ -57,6 +57,8 @@ export const waitingQueueOf = (queue: string, step: RetryStep): string => `${que
 export const commandQueue = 'command-handler.commands'
 export const sagaQueue = 'saga-processor.events'
 export const notifierQueue = 'notifier.events'
+/** Where the notifier hears replays, so that live events need not wait behind them. */
+export const notifierReplayQueue = 'notifier.replays'
 export const projectorQueue = (n: number): string => `projector.events.${n}`
 export const intentQueue = (intent: string): string => `tasks.${intent}`
 export const agentQueue = (agentId: string): string => `agent.${agentId}`
@@ -192,6 +194,9 @@ const notifications = quorumQueue(notifierQueue, 'notifier', [{ exchange: exchan
   'x-message-ttl': dayMs,
 })
 
+/** Bound for each replay by whoever runs it, by a key of its own. */
+const replayedNotifications = quorumQueue(notifierReplayQueue, 'notifier', [], { 'x-message-ttl': dayMs })
+
 const tasks = (queue: string, key: string): Queue[] =>
   withDeadLetters(
     quorumQueue(
@@ -223,9 +228,14 @@ export const topologyFor = (broker: Broker, options: { projectorQueues?: number 
       ...Array.from({ length: count }, (_, n) => withDeadLetters(projections(n, count))).flat(),
       ...withRetries(sagas),
       ...withRetries(notifications),
+      ...withRetries(replayedNotifications),
     ],
   }
 }
+
+/** Whether a queue's name is one of ours, those of intents, agents, waiting messages and dead letters included. */
+export const isOwnQueue = (name: string): boolean =>
+  /^(command-handler|projector|saga-processor|notifier|tasks|agent)\./.test(name)
 
 /** What one service declares at its start: every exchange, so that any service may start first, and its own queues. */
 export const ownedBy = (owner: Owner, topology: Topology): Topology => ({

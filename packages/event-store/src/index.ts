@@ -18,3 +18,4 @@ export {
   type Repository,
 } from './repository.js'
 export type { Delivery, SubscribeToAll } from './subscription.js'
+export { clockSkewMs, happenedAt, readWindow, type Window, type WindowPart } from './window.js'

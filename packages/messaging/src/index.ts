@@ -1,4 +1,5 @@
 export { createBatchConsumer, type BatchConsumerOptions } from './batch-consumer.js'
+export { bindQueue, queueExists, unbindQueue } from './binding.js'
 export { createBreaker, type Breaker, type BreakerOptions } from './breaker.js'
 export { createConnection, type Connection, type ConnectionOptions, type Server } from './connection.js'
 export { createConsumer, RejectDelivery, type ConsumerOptions } from './consumer.js'
@@ -13,8 +14,8 @@ export {
   type DeadLetter,
   type DeadLetterCause,
 } from './dead-letter.js'
-export { createListener, type ListenerOptions } from './listener.js'
 export { createDeadLetterDrain, type DeadLetterDrain } from './drain.js'
+export { createListener, type ListenerOptions } from './listener.js'
 export type { Fate, Headers, Message, Original, Properties } from './message.js'
 export { createBusMeters, type BusMeters } from './meters.js'
 export { observe } from './observe.js'
@@ -27,7 +28,7 @@ export {
 export { pipeline, type Handler, type Middleware } from './pipeline.js'
 export type { PublishProperties } from './publication.js'
 export { createPublisher, type Publisher, type PublisherOptions } from './publisher.js'
-export { settle, type SettleOptions } from './settle.js'
 export { closeRetried, retriedOf, retryMark, type Retried } from './retried.js'
+export { settle, type SettleOptions } from './settle.js'
 export { declareTopology } from './topology.js'
 export { deadReasons, verdictFor, type DeadReason, type Verdict } from './verdict.js'

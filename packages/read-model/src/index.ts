@@ -36,7 +36,20 @@ export type {
   JourneyStatus,
   RollbackView,
 } from './journeys/table.js'
-export type { ReplayRow, ReplaysTable } from './replays/table.js'
+export type { ReplayFilter, ReplayMode, ReplayRow, ReplaysTable, ReplayState } from './replays/table.js'
+export {
+  findReplays,
+  moveReplay,
+  replayOf,
+  replayUnderWay,
+  requestReplay,
+  type NewReplay,
+  type ReplayConsumers,
+  type ReplayListFilter,
+  type ReplayMove,
+  type ReplayProgress,
+} from './replays/store.js'
+export { runReplays, type ReplayJob, type ReplayWork } from './replays/runner.js'
 export type { TimerRow, TimersTable } from './timers/table.js'
 export type { StageTransitionsTable, TransitionRow } from './transitions/table.js'
 export type {
@@ -61,7 +74,7 @@ export { keepDeadLetter, type DeadCommand, type Letter } from './dead-letters/ke
 export { resolveRetried, resolveTasks } from './dead-letters/resolve.js'
 export { noteHeartbeat } from './heartbeats/note.js'
 export { liveAgents, registeredAgents, type LiveAgent } from './agents/alive.js'
-export { loadCheckpoint, notePosition, saveCheckpoint } from './checkpoints/checkpoint.js'
+export { loadCheckpoint, notePosition, positionBefore, saveCheckpoint } from './checkpoints/checkpoint.js'
 export { lead } from './leadership/leadership.js'
 export { cancelTimers, fireDue, setTimers, type TimedCommand, type Timer } from './timers/timers.js'
 export {

@@ -10,7 +10,7 @@ export {
   type Family,
 } from './errors.js'
 export { healthServer, readiness, type Check, type Readiness } from './health.js'
-export { asPart, inOrder, runUntilSignal, type Part } from './lifecycle.js'
+export { asPart, inOrder, inTheBackground, runUntilSignal, type Part } from './lifecycle.js'
 export { createLog, silentLog, type Log } from './log.js'
 export { createRegistry } from './metrics.js'
 export { ServerSettings } from './servers.js'

@@ -41,6 +41,23 @@ export const asPart = (name: string, server: { stop(): Promise<void> }): Part =>
   stop: () => server.stop(),
 })
 
+/** Work that goes on beside the rest until its signal comes; stopping waits for its end. */
+export const inTheBackground = (name: string, work: (signal: AbortSignal) => Promise<void>): Part => {
+  const stopping = new AbortController()
+  let working: Promise<void> | undefined
+  return {
+    name,
+    start: () => {
+      working ??= work(stopping.signal)
+      return Promise.resolve()
+    },
+    stop: async () => {
+      stopping.abort()
+      await working
+    },
+  }
+}
+
 /**
  * Runs one service until SIGTERM or SIGINT, then stops it in order and exits 0; a stop that takes over 25 s is cut short
  * with exit 1. A failed start is logged and exits 1. An unhandled rejection is a bug: it is logged and the process exits 1,

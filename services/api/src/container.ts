@@ -1,7 +1,14 @@
 import 'reflect-metadata'
 import { exchanges, loadConfiguration, type Configuration } from '@journey/contracts'
 import { createEventStore, type EventStore } from '@journey/event-store'
-import { createBusMeters, createConnection, createPublisher, type Connection, type Publisher } from '@journey/messaging'
+import {
+  createBusMeters,
+  createConnection,
+  createPublisher,
+  queueExists,
+  type Connection,
+  type Publisher,
+} from '@journey/messaging'
 import { createDatabase, type Database } from '@journey/read-model'
 import {
   asPart,
@@ -115,6 +122,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
         token: access.token,
         aliveWithinMs: missedHeartbeats * heartbeat_ms,
         stages: catalog.stages,
+        queueExists: (queue) => queueExists(connection, queue),
       })
     const { healthHost: host, healthPort: port } = settings
     return inOrder(

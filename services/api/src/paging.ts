@@ -16,7 +16,7 @@ export type Page<Item> = { items: Item[]; next_cursor: string | null }
 export const cursorOf = (place: Place): string => Buffer.from(JSON.stringify(place)).toString('base64url')
 
 /** What a place is made of. */
-export type PlaceKind = 'text' | 'instant' | 'revision' | 'position'
+export type PlaceKind = 'text' | 'uuid' | 'instant' | 'revision' | 'position'
 type Values<Shape extends readonly PlaceKind[]> = { [N in keyof Shape]: Shape[N] extends 'revision' ? number : string }
 
 /**
@@ -44,8 +44,11 @@ const read = (cursor: string): unknown => {
   }
 }
 
+export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
+
 const isOf: Record<PlaceKind, (value: unknown) => boolean> = {
   text: (value) => typeof value === 'string' && !value.includes('\0'),
+  uuid: (value) => typeof value === 'string' && isUuid(value),
   instant: (value) =>
     typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) && !Number.isNaN(Date.parse(value)),
   revision: (value) => Number.isSafeInteger(value),

@@ -51,6 +51,8 @@ describe('the OpenAPI document', () => {
       const { act, events } = createChronicle(healthy)
       act(start('client-123'))
       await apply(events)
+      const replay = { consumer: 'projector', from: '2026-01-27T10:00:00Z' }
+      await app.inject({ method: 'POST', url: '/api/v1/replays', payload: replay })
       const { components } = (await app.inject('/openapi.json')).json<Document>()
       const answers: [schema: string, url: string][] = [
         ['Journey', '/journeys/client-123'],
@@ -61,6 +63,7 @@ describe('the OpenAPI document', () => {
         ['UnitOfWorkPage', '/journeys/client-123/units-of-work'],
         ['ExitCriteria', '/journeys/client-123/exit-criteria'],
         ['ApprovalPage', '/approvals'],
+        ['ReplayPage', '/replays'],
         ['Problem', '/journeys/nobody'],
       ]
       for (const [name, url] of answers) {

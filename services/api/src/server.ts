@@ -17,6 +17,7 @@ import { historyRoutes } from './routes/history.js'
 import { journeyCommands } from './routes/journey-commands.js'
 import { journeyRoutes } from './routes/journeys.js'
 import { operationRoutes } from './routes/operations.js'
+import { replayRoutes } from './routes/replays.js'
 import { unitOfWorkRoutes } from './routes/units-of-work.js'
 import { bearer, onlyLoopbackNames, securityHeaders } from './security.js'
 
@@ -33,6 +34,8 @@ export type ServerOptions = {
   aliveWithinMs: number
   /** The stages with how long each should take. */
   stages: readonly Stage[]
+  /** Whether a queue of that name stands on the broker. @throws unavailable `broker/…` */
+  queueExists: (queue: string) => Promise<boolean>
 }
 
 /** The HTTP server with all its routes, ready to listen. */
@@ -80,6 +83,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       approvalRoutes(api, db, desk)
       commandRoutes(api, desk)
       agentRoutes(api, db, aliveWithinMs)
+      replayRoutes(api, db, options.queueExists)
       done()
     },
     { prefix: '/api/v1' },

@@ -6,13 +6,34 @@ import { createEventStore, type EventStore } from '@journey/event-store'
 import {
   createBusMeters,
   createConnection,
+  bindQueue,
   createOrderedPublisher,
+  unbindQueue,
   type BusMeters,
   type Connection,
 } from '@journey/messaging'
-import { createDatabase, lead, loadCheckpoint, notePosition, saveCheckpoint, type Database } from '@journey/read-model'
-import { asPart, createLog, createRegistry, healthServer, inOrder, type Log, type Part } from '@journey/runtime'
+import {
+  createDatabase,
+  lead,
+  loadCheckpoint,
+  notePosition,
+  positionBefore,
+  runReplays,
+  saveCheckpoint,
+  type Database,
+} from '@journey/read-model'
+import {
+  asPart,
+  createLog,
+  createRegistry,
+  healthServer,
+  inOrder,
+  inTheBackground,
+  type Log,
+  type Part,
+} from '@journey/runtime'
 import { createRelayMeters } from './meters.js'
+import { createRedelivery } from './redelivery.js'
 import { createRelay } from './relay.js'
 import type { Settings } from './settings.js'
 
@@ -38,7 +59,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
   container
     .bind<Database>(tokens.database)
     .toDynamicValue((context) =>
-      createDatabase({ url: settings.databaseUrl, name: service, log: context.get(tokens.log), poolSize: 3 }),
+      createDatabase({ url: settings.databaseUrl, name: service, log: context.get(tokens.log), poolSize: 6 }),
     )
   container
     .bind<EventStore>(tokens.eventStore)
@@ -71,6 +92,24 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       },
       lead: (signal, work) => lead({ db, name: service, log, signal, work }),
     })
+    const redelivery = createRedelivery({
+      store,
+      positionBefore: (at) => positionBefore(db, at),
+      openPublisher: (confirmed) => createOrderedPublisher({ connection, meters, window: settings.window, confirmed }),
+      binding: {
+        bind: (queue, key) => bindQueue(connection, queue, exchanges.replay.name, key),
+        unbind: (queue, key) => unbindQueue(connection, queue, exchanges.replay.name, key),
+      },
+    })
+    const replays = inTheBackground('replays', (signal) =>
+      lead({
+        db,
+        name: 'redelivery',
+        log,
+        signal,
+        work: (signal) => runReplays({ db, consumers: { except: 'projector' }, work: redelivery, log, signal }),
+      }),
+    )
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,
@@ -80,7 +119,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     })
     return inOrder(
       service,
-      [health, asPart('database', database), asPart('event store', store), connection, relay],
+      [health, asPart('database', database), asPart('event store', store), connection, relay, replays],
       log,
     )
   })

@@ -28,3 +28,14 @@ export const notePosition = async (db: Kysely<Tables>, position: bigint, at: str
     .onConflict((conflict) => conflict.column('position').doNothing())
     .execute()
 }
+
+/**
+ * A position before which nothing was stored at or after a moment; undefined when the index does not reach so far back. The
+ * clocks that events are stamped by may differ by some minutes, which is the caller's business.
+ */
+export const positionBefore = async (db: Kysely<Tables>, at: Instant): Promise<bigint | undefined> => {
+  const { rows } = await sql<{ position: string | null }>`
+    select max(position)::text as position from position_index
+    where position < coalesce((select min(position) from position_index where at >= ${at}), 'infinity')`.execute(db)
+  return rows[0]?.position ? BigInt(rows[0].position) : undefined
+}

@@ -2,13 +2,15 @@ import type { Selectable } from 'kysely'
 import type { Instant, JsonObject } from '@journey/domain'
 import type { Defaulted, DefaultedTime, JsonColumn, Optional, OptionalTime } from '../columns.js'
 
-/** What the world outside is told, once per event and channel. */
+/** What the world outside is told, once per event and channel, and once more for each replay. */
 export type DeliveriesTable = {
   delivery_id: string
   event_id: string
   channel: string
   /** The address it was last meant for, without what may be secret in it; empty if there was none. */
   target: string
+  /** The replay that asked for it to be told again; null the first time. */
+  replay_id: Optional<string>
   event_type: string
   client_id: Optional<string>
   /** What is sent; a `json` column, which keeps the order of its keys, so that every attempt sends the same bytes. */

@@ -1,6 +1,6 @@
 import { commandQueue, exchanges, type CommandAnswer, type Recorded } from '@journey/contracts'
 import { testDatabase, testVhost } from '@journey/embedded/testing'
-import { createConnection, createPublisher } from '@journey/messaging'
+import { createConnection, createPublisher, queueExists } from '@journey/messaging'
 import { createCuttableLink, openTestBroker, type CuttableLink, type TestBroker } from '@journey/messaging/testing'
 import { migrate } from '@journey/migrations'
 import { applyBatch, createDatabase, project, settle, type Database } from '@journey/read-model'
@@ -57,6 +57,7 @@ export const withHouse = async (
     version: '1.0.0',
     token: options.token,
     aliveWithinMs: 30_000,
+    queueExists: (queue) => queueExists(connection, queue),
   })
   const known: Recorded[] = []
   try {

@@ -1,0 +1,129 @@
+import { exchanges, notifierReplayQueue, selectionOf, type Stored } from '@journey/contracts'
+import { clockSkewMs, readWindow, type EventStore, type StoredEvent } from '@journey/event-store'
+import type { OrderedPublisher, Publication } from '@journey/messaging'
+import type { ReplayJob, ReplayRow, ReplayWork } from '@journey/read-model'
+import { Fault } from '@journey/runtime'
+import { publicationOf } from './publication.js'
+import { relayedStreams } from './relay.js'
+
+/** The way to one queue, for as long as a replay takes. */
+export interface Binding {
+  /** Binds the queue. @throws unavailable `broker/not_found` when there is no such queue */
+  bind(queue: string, key: string): Promise<void>
+  /** Takes the binding away; none there, or no queue, is fine. */
+  unbind(queue: string, key: string): Promise<void>
+}
+
+type Place = { position: bigint; done: number }
+
+/**
+ * Brings stored events again to one queue alone, through `journey.replay`, which routes them by a key that is bound for this
+ * replay and to no other queue. In the order of the log, confirmed, marked with `x-replay-id`. After a crash it goes on from
+ * what was written down as confirmed, so the last events before the crash may come twice.
+ */
+export const createRedelivery = ({
+  store,
+  positionBefore,
+  openPublisher,
+  binding,
+}: {
+  store: Pick<EventStore, 'readAll'>
+  /** A position before which nothing was stored at or after a moment. */
+  positionBefore: (at: string) => Promise<bigint | undefined>
+  openPublisher: (confirmed: (last: Place) => void) => Promise<OrderedPublisher<Place>>
+  binding: Binding
+}): ReplayWork => {
+  const startOf = async ({ from_at }: ReplayRow): Promise<bigint | 'start'> =>
+    (await positionBefore(new Date(Date.parse(from_at) - clockSkewMs).toISOString())) ?? 'start'
+
+  /** Counts what there is to do, and notes where the log ends now: later events are live ones. */
+  const plan = async ({ replay, signal, report }: ReplayJob): Promise<bigint | undefined> => {
+    if (replay.until_position !== null) return BigInt(replay.until_position)
+    const isMeant = meantBy(replay)
+    const window = { from: replay.from_at, to: replay.to_at ?? undefined }
+    let [total, until] = [0, 0n]
+    for await (const { events, position } of readWindow(store, window, await startOf(replay), signal)) {
+      total += events.filter(isMeant).length
+      until = position
+    }
+    if (signal.aborted) return undefined
+    report({ total, until })
+    return until
+  }
+
+  const publishAll = async (
+    { replay, signal, report }: ReplayJob,
+    until: bigint,
+    publisher: OrderedPublisher<Place>,
+  ): Promise<void> => {
+    const isMeant = meantBy(replay)
+    const window = { from: replay.from_at, to: replay.to_at ?? undefined, until }
+    const after = replay.position === null ? await startOf(replay) : BigInt(replay.position)
+    let done = replay.done
+    for await (const { events } of readWindow(store, window, after, signal)) {
+      for (const event of events.filter(isMeant)) {
+        if (isAborted(signal)) break
+        await publisher.publish({ position: event.position, done: ++done }, replayed(event, replay))
+      }
+    }
+    await publisher.flush()
+    if (!isAborted(signal)) report({ position: until })
+  }
+
+  return {
+    run: async (job) => {
+      const { replay, report } = job
+      const until = await plan(job)
+      if (until === undefined || replay.dry_run) return
+      const queue = queueOf(replay.consumer)
+      const key = keyOf(replay)
+      try {
+        await binding.bind(queue, key)
+      } catch (error) {
+        throw (error as { code?: string }).code === 'broker/not_found' ? queueGone(queue) : error
+      }
+      try {
+        const publisher = await openPublisher(({ position, done }) => report({ position, done }))
+        try {
+          await publishAll(job, until, publisher)
+        } finally {
+          await publisher.close()
+        }
+      } finally {
+        await binding.unbind(queue, key)
+      }
+    },
+    discard: (replay) => binding.unbind(queueOf(replay.consumer), keyOf(replay)),
+  }
+}
+
+/** The queue in which a consumer hears replays: the notifier has its own for that, so that live events need not stand behind. */
+const queueOf = (consumer: string): string => (consumer === 'notifier' ? notifierReplayQueue : consumer)
+
+const keyOf = ({ consumer, id }: ReplayRow): string => `${consumer}.${id}`
+
+/** The notifier hears again what it hears live, and nothing else. */
+const meantBy = ({ consumer, filter }: ReplayRow): ((event: StoredEvent) => boolean) => {
+  const isSelected = selectionOf(filter ?? {})
+  const isHeard = consumer === 'notifier' ? selectionOf({ type: 'journey.*' }) : () => true
+  return (event) =>
+    relayedStreams.some((prefix) => event.stream.startsWith(prefix)) && isSelected(event) && isHeard(event)
+}
+
+/** The event as it was published the first time, but for one queue and with the mark of the replay. */
+const replayed = (event: Stored, replay: ReplayRow): Publication => {
+  const { key, body, properties } = publicationOf(event)!
+  const { CC: _, ...headers } = properties.headers ?? {}
+  return {
+    exchange: exchanges.replay.name,
+    key: keyOf(replay),
+    body,
+    properties: { ...properties, type: key, headers: { ...headers, 'x-replay-id': replay.id } },
+  }
+}
+
+const queueGone = (queue: string): Fault =>
+  new Fault('refused', 'replay/queue_gone', `The queue ${queue} is not there any more; declare it and replay again`)
+
+/** A function, since the compiler does not know that a signal changes while one waits. */
+const isAborted = (signal: AbortSignal): boolean => signal.aborted
