@@ -1,7 +1,14 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { loadConfiguration, notifierQueue, ownedBy, topologyFor, type Configuration } from '@journey/contracts'
+import {
+  loadConfiguration,
+  notifierQueue,
+  notifierReplayQueue,
+  ownedBy,
+  topologyFor,
+  type Configuration,
+} from '@journey/contracts'
 import { createWebhookClient, type WebhookClient } from '@journey/integrations'
 import {
   closeRetried,
@@ -144,28 +151,30 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       })
     }
     const courier = client && courierOf(crm, client)
-    const consumer = createConsumer({
-      connection,
-      queue: notifierQueue,
-      prefetch: settings.prefetch,
-      log,
-      handler: pipeline(
-        observe(busMeters),
-        correlate(log),
-        closeRetried((retried) => resolveRetried(db, [retried], service)),
-        settle({
-          publisher: createPublisher({ connection, meters: busMeters }),
-          breaker: createBreaker({ name: notifierQueue, probe, log }),
-          service,
-        }),
-        createNotifier({
-          channels: [crm],
-          store: (delivery) => storeDelivery(db, delivery),
-          stored: () => courier?.ring(),
-          meters,
-        }),
-      ),
-    })
+    const hear = (queue: string, isReplay: boolean): Part =>
+      createConsumer({
+        connection,
+        queue,
+        prefetch: settings.prefetch,
+        log,
+        handler: pipeline(
+          observe(busMeters),
+          correlate(log),
+          closeRetried((retried) => resolveRetried(db, [retried], service)),
+          settle({
+            publisher: createPublisher({ connection, meters: busMeters }),
+            breaker: createBreaker({ name: queue, probe, log }),
+            service,
+          }),
+          createNotifier({
+            channels: [crm],
+            store: (delivery) => storeDelivery(db, delivery),
+            stored: () => courier?.ring(),
+            meters,
+            isReplay,
+          }),
+        ),
+      })
     const drain = createDeadLetterDrain({
       connection,
       prefetch: settings.prefetch,
@@ -189,7 +198,9 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         ...(client && courier ? [asPart('crm webhook client', client), courier] : []),
         connection,
         drain(notifierQueue),
-        consumer,
+        drain(notifierReplayQueue),
+        hear(notifierQueue, false),
+        hear(notifierReplayQueue, true),
       ],
       log,
     )

@@ -18,6 +18,7 @@ const deliver = (attemptsBefore: number, answer: () => Promise<Attempt | Held>):
   })({
     delivery_id: 'd',
     event_id: 'e',
+    replay_id: null,
     event_type: 'journey.completed',
     payload: { timestamp: '2026-01-27T10:29:59.000Z' },
     attempts: attemptsBefore,

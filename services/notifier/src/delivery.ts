@@ -29,7 +29,14 @@ export type DeliverOptions = {
  */
 export const createDeliver =
   ({ channel, send, schedule, meters, log, now }: DeliverOptions) =>
-  async ({ delivery_id, event_id, event_type, payload, attempts }: DueDelivery): Promise<DeliveryVerdict> => {
+  async ({
+    delivery_id,
+    event_id,
+    replay_id,
+    event_type,
+    payload,
+    attempts,
+  }: DueDelivery): Promise<DeliveryVerdict> => {
     const at = now()
     const began = performance.now()
     const attempt = await send({
@@ -37,6 +44,7 @@ export const createDeliver =
       eventId: event_id,
       eventType: event_type,
       occurredAt: payload.timestamp as string,
+      replayId: replay_id ?? undefined,
       body: Buffer.from(JSON.stringify(payload)),
     }).catch((bug: unknown): Attempt | Bug => {
       log.error({ err: bug, deliveryId: delivery_id, channel }, 'an attempt to deliver broke')

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createHmac, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { deadLetterQueueOf, exchanges, notifierQueue } from '@journey/contracts'
+import { deadLetterQueueOf, exchanges, notifierQueue, notifierReplayQueue } from '@journey/contracts'
 import { testDatabase, testVhost } from '@journey/embedded/testing'
 import { createSink, type Answer, type Received, type Sink } from '@journey/integrations/testing'
 import { eventually, openTestBroker, type TestBroker } from '@journey/messaging/testing'
@@ -160,6 +160,36 @@ describe('an event for the CRM', () => {
       )
       expect(idsOf(sink.received)).to.have.length(30)
       expect(new Set(idsOf(sink.received))).to.have.property('size', 30)
+    }))
+})
+
+describe('a replayed event', () => {
+  it('is told again, once for each replay and marked, though it was told before', () =>
+    withSink(undefined, async ({ start, publish, broker, rows }, sink, crm) => {
+      await start({ ...crm, RABBITMQ_PREFETCH: '1' })
+      const event = promoted()
+      await publish(event)
+      await sink.whenReceived(1)
+      const [first, second] = [randomUUID(), randomUUID()]
+      for (const replay of [first, first, second])
+        await broker.channel.sendToQueue(notifierReplayQueue, Buffer.from(JSON.stringify(event)), {
+          headers: { 'x-replay-id': replay },
+        })
+      await sink.whenReceived(3)
+      expect(sink.received.map(({ headers }) => headers['x-replay-id'])).to.have.members([undefined, first, second])
+      expect(new Set(idsOf(sink.received))).to.have.property('size', 3)
+      expect((await rows()).map(({ replay_id }) => replay_id)).to.have.members([null, first, second])
+    }))
+
+  it('that comes over journey.events is none, whatever it says', () =>
+    withSink(undefined, async ({ start, publish, broker, rows }, sink, crm) => {
+      await start({ ...crm, RABBITMQ_PREFETCH: '1' })
+      const event = promoted()
+      await publish(event)
+      await broker.publish(exchanges.events.name, event.event_type, event, { headers: { 'x-replay-id': randomUUID() } })
+      await publish(promoted('last'))
+      await eventually('the last one told', () => sink.received.some(({ body }) => body.includes('"last"')))
+      expect((await rows()).map(({ replay_id }) => replay_id)).to.deep.equal([null, null])
     }))
 })
 

@@ -12,6 +12,8 @@ export type Webhook = {
   eventType: string
   /** When the event happened, ISO 8601. */
   occurredAt: string
+  /** The replay for which it is told again; sent as `x-replay-id`. */
+  replayId?: string | undefined
   body: Uint8Array
 }
 
@@ -51,7 +53,7 @@ export const createWebhookClient = ({ url, secret, timeoutMs, breaker, log }: We
   const circuit = breaker && createCircuitBreaker({ ...breaker, probeMs: timeoutMs, onChange })
   let heldUntil = 0
 
-  const post = async ({ deliveryId, eventId, eventType, occurredAt, body }: Webhook): Promise<Attempt> => {
+  const post = async ({ deliveryId, eventId, eventType, occurredAt, replayId, body }: Webhook): Promise<Attempt> => {
     try {
       const answer = await pool.request({
         method: 'POST',
@@ -65,6 +67,7 @@ export const createWebhookClient = ({ url, secret, timeoutMs, breaker, log }: We
           'x-event-id': eventId,
           'x-event-type': eventType,
           'x-event-timestamp': occurredAt,
+          ...(replayId !== undefined && { 'x-replay-id': replayId }),
         },
         body,
         signal: AbortSignal.timeout(timeoutMs),

@@ -5,7 +5,10 @@ import type { Tables } from '../tables.js'
 import type { DeliveryRow, DeliveryTry } from './table.js'
 
 /** A delivery whose time has come, and how often it was tried before. */
-export type DueDelivery = Pick<DeliveryRow, 'delivery_id' | 'event_id' | 'event_type' | 'payload' | 'attempts'>
+export type DueDelivery = Pick<
+  DeliveryRow,
+  'delivery_id' | 'event_id' | 'event_type' | 'payload' | 'attempts' | 'replay_id'
+>
 
 /** What becomes of a due delivery: an attempt with its consequence, or nothing at all for now. */
 export type DeliveryVerdict =
@@ -32,7 +35,7 @@ export const attemptNextDelivery = (
   db.transaction().execute(async (transaction) => {
     const next = await transaction
       .selectFrom('deliveries')
-      .select(['delivery_id', 'event_id', 'event_type', 'payload', 'attempts'])
+      .select(['delivery_id', 'event_id', 'event_type', 'payload', 'attempts', 'replay_id'])
       .select(sql<number>`ceil(extract(epoch from next_at - now()) * 1000)::float8`.as('due_in_ms'))
       .where('channel', '=', channel)
       .where('state', '=', 'pending')

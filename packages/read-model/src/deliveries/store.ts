@@ -5,9 +5,11 @@ import type { Tables } from '../tables.js'
 
 /** One thing that one channel is to be told about one event. */
 export type NewDelivery = {
-  /** A UUID derived from event and channel, so that a repeated event makes the same. */
+  /** A UUID derived from event, channel and replay, so that a repeated event makes the same. */
   deliveryId: string
   eventId: string
+  /** The replay that asks for it to be told again. */
+  replayId?: string | undefined
   channel: string
   target: string
   /** The channel's own name for what happened. */
@@ -19,7 +21,7 @@ export type NewDelivery = {
 }
 
 /**
- * Stores the intent to deliver, due at once. Safe to repeat: an event makes one delivery a channel.
+ * Stores the intent to deliver, due at once. Safe to repeat: an event makes one delivery a channel, and one more for each replay.
  *
  * @returns false if it was stored before
  */
@@ -29,6 +31,7 @@ export const storeDelivery = async (db: Kysely<Tables>, delivery: NewDelivery): 
     .values({
       delivery_id: delivery.deliveryId,
       event_id: delivery.eventId,
+      replay_id: delivery.replayId,
       channel: delivery.channel,
       target: delivery.target,
       event_type: delivery.eventType,
