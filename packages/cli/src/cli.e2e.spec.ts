@@ -73,7 +73,7 @@ describe('the command line beside a running system', () => {
       'demo-client is in production, all set up, after',
     ])
       expect(first.text).to.contain(told)
-    expect(first.text.indexOf('waits for somebody’s decision'.replace('’', "'"))).to.be.lessThan(
+    expect(first.text.indexOf('waits for the client’s decision'.replace('’', "'"))).to.be.lessThan(
       first.text.indexOf('approved by demo'),
     )
 

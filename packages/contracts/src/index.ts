@@ -21,7 +21,7 @@ export {
 } from './commands/registry.js'
 export { fieldsOf, problemsWith, validate } from './commands/validate.js'
 export { dataSchema, type Schema } from './commands/schema.js'
-export { bodyLimit, canonicalJson, readJson } from './commands/json.js'
+export { bodyLimit, canonicalJson, isStorable, readJson } from './commands/json.js'
 export { agentIdPattern, clientIdPattern, intentPattern } from './commands/fields.js'
 export type { CommandAnswer, CommandStatus } from './commands/answer.js'
 export * as CommandDataClasses from './commands/data.js'
@@ -44,7 +44,7 @@ export {
   type StoredMetadata,
 } from './events/event.js'
 export { currentVersion, upcast, type Upcaster } from './events/upcast.js'
-export { busTypesOf, selectionOf, type EventSelection } from './events/selection.js'
+export { busTypesOf, ourStreams, selectionOf, type EventSelection } from './events/selection.js'
 export { taskMessageId, type TaskMessage } from './tasks.js'
 export {
   agentKey,

@@ -162,7 +162,8 @@ const fieldsOf = ({ properties = {}, required = [] }: Schema): string =>
 const typeOf = ({ type, enum: values, items, oneOf }: Schema): string => {
   if (Array.isArray(values)) return `(${values.join(' / ')})`
   if (Array.isArray(oneOf)) return `(${(oneOf as Schema[]).map(({ type: one }) => String(one)).join(' / ')})`
-  if (type === 'array') return items === undefined ? '(array)' : `(array of ${typeOf(items as Schema).slice(1, -1)})`
+  const each = items === undefined ? '' : typeOf(items as Schema).slice(1, -1)
+  if (type === 'array') return each === '' ? '(array)' : `(array of ${each})`
   return type === undefined ? '' : `(${([type].flat() as string[]).join(' / ')})`
 }
 

@@ -81,7 +81,7 @@ describe('a journey that was set up and waits for its demo', () => {
         '/journeys/client-123/why',
       )
       expect(body.waiting_for.map(({ says }) => says)).to.deep.equal([
-        "Client Demo Approved (demo_approval) waits for somebody's decision",
+        "Client Demo Approved (demo_approval) waits for the client's decision",
       ])
       expect(body.waiting_for[0]?.to_do).to.contain('journey-cli approve')
       expect(body.next).to.equal('Then, with the exit of sandbox passed, the client is promoted to pilot')

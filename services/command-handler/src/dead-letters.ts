@@ -1,4 +1,4 @@
-import { readableCommandId, readCommand, type CommandAnswer, type Incoming } from '@journey/contracts'
+import { isStorable, readableCommandId, readCommand, type CommandAnswer, type Incoming } from '@journey/contracts'
 import type { DeadLetter } from '@journey/messaging'
 import type { DeadCommand } from '@journey/read-model'
 import { Fault, type Detail } from '@journey/runtime'
@@ -42,6 +42,7 @@ const whatIsReadable = (incoming: Incoming): { type: string | null; details: rea
     return { type: readCommand(incoming).command.type, details: [] }
   } catch (error) {
     const details = error instanceof Fault ? error.details : []
-    return { type: incoming.routingKey.slice(0, 255) || null, details }
+    const key = incoming.routingKey.slice(0, 255)
+    return { type: key !== '' && isStorable(key) ? key : null, details }
   }
 }

@@ -110,6 +110,7 @@ describe('a command off the bus', () => {
     refused({ ...incoming(''), body: Buffer.from([0x7b, 0xff, 0x7d]) }, 'json/not_utf8')
     refused(incoming('{"command_id":"a\\u0000b"}'), 'json/text_not_storable', 'command_id')
     refused(incoming('{"data":{"x":1e999}}'), 'json/number_too_large', 'data.x')
+    refused(incoming('{"data":{"x":12345678901234567890}}'), 'json/number_too_large', 'data.x')
     refused(
       incoming('['.repeat(depthLimit + 2) + ']'.repeat(depthLimit + 2)),
       'json/too_deep',
@@ -154,6 +155,8 @@ describe('the id of a message that is no command', () => {
     expect(readableCommandId(incoming('rubbish', { messageId: 'm-1' }))).to.equal('m-1')
     expect(readableCommandId(incoming({ command_id: 7 }, { headers: { 'idempotency-key': 'h' } }))).to.equal('h')
     expect(readableCommandId(incoming('rubbish'))).to.equal(undefined)
+    expect(readableCommandId(incoming('{"command_id":"c","data":{"x":1e999,"y":"\\u0000"}}'))).to.equal('c')
+    expect(readableCommandId(incoming('{"command_id":"a\\u0000"}', { messageId: 'm' }))).to.equal('m')
   })
 })
 

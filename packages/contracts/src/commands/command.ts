@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Actor, JsonObject } from '@journey/domain'
-import { Fault, malformed, type Detail } from '@journey/runtime'
-import { canonicalJson, readJson } from './json.js'
+import { malformed, type Detail } from '@journey/runtime'
+import { canonicalJson, isStorable, readJson } from './json.js'
 import { commandKinds, isCommandType, type CommandType, type DomainCommand } from './registry.js'
 import { problemsWith } from './validate.js'
 
@@ -105,10 +105,11 @@ export const readCommand = (incoming: Incoming): ReadCommand => {
 export const readableCommandId = (incoming: Incoming): string | undefined => {
   let named: unknown
   try {
-    const body = readJson(incoming.body, Number.MAX_SAFE_INTEGER)
+    // Read as it comes: what makes the command malformed elsewhere does not make its id unreadable.
+    const body: unknown = JSON.parse(Buffer.from(incoming.body).toString('utf8'))
     named = isObject(body) ? body.command_id : undefined
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error
+  } catch {
+    named = undefined // no JSON at all
   }
   return [named, incoming.messageId, incoming.headers[idempotencyHeader]].find(isCommandId)
 }
@@ -127,7 +128,7 @@ export const withDefaults = (type: CommandType, data: JsonObject): DomainCommand
 }
 
 export const isCommandId = (id: unknown): id is string =>
-  typeof id === 'string' && id.length > 0 && Buffer.byteLength(id) <= 128 && !id.includes('\0')
+  typeof id === 'string' && id.length > 0 && Buffer.byteLength(id) <= 128 && isStorable(id)
 
 const envelopeFields = ['command_id', 'command_type', 'command_version', 'timestamp', 'source', 'data', 'metadata']
 

@@ -45,6 +45,8 @@ const storable = (root: unknown): Problem | undefined => {
       return { code: 'json/too_deep', message: `The body is nested over ${depthLimit} levels deep`, path }
     if (typeof value === 'number' && !Number.isFinite(value))
       return { code: 'json/number_too_large', message: `${path} is a number too large to keep`, path }
+    if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
+      return { code: 'json/number_too_large', message: `${path} is a whole number too large to keep exactly`, path }
     if (typeof value === 'string' && !isStorable(value))
       return { code: 'json/text_not_storable', message: `${path} holds a NUL or half a surrogate pair`, path }
     if (typeof value === 'object' && value !== null)
@@ -61,7 +63,8 @@ const storable = (root: unknown): Problem | undefined => {
   return undefined
 }
 
-const isStorable = (text: string): boolean =>
+/** Whether PostgreSQL takes a text: no NUL, no half surrogate pair. */
+export const isStorable = (text: string): boolean =>
   !text.includes('\0') && (text as string & { isWellFormed(): boolean }).isWellFormed()
 
 /** JSON text that is the same for equal values: keys sorted, no white space. */

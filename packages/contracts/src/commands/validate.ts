@@ -45,4 +45,10 @@ export const fieldsOf = (type: new () => object): Set<string> =>
 const detailsOf = ({ property, value, constraints }: ValidationError): Detail[] =>
   value === undefined
     ? [{ field: property, code: 'missing', message: `${property} is required` }]
-    : Object.entries(constraints ?? {}).map(([code, message]) => ({ field: property, code, message }))
+    : Object.entries(mostTelling(constraints ?? {})).map(([code, message]) => ({ field: property, code, message }))
+
+/** A value of the wrong type breaks its other rules too; the type says it all. */
+const mostTelling = (constraints: Record<string, string>): Record<string, string> => {
+  const type = ['isArray', 'isInt', 'isBoolean', 'object'].find((rule) => Object.hasOwn(constraints, rule))
+  return type === undefined ? constraints : { [type]: constraints[type]! }
+}

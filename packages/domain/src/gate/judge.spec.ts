@@ -105,6 +105,22 @@ describe('a check of the gate', () => {
   for (const [what, criterion, values, sample, verdict] of edges)
     it(`says ${verdict} for ${what}`, () => expect(verdictOf(criterion, values, sample)).to.equal(verdict))
 
+  it('is in error when a figure cannot be what it says: another unit, or out of range', () => {
+    const judged = (name: string, value: number, unit?: string) =>
+      judge({
+        ...criteria.quality,
+        outcome: 'measured',
+        measurements: [{ name, value, sample_size: 100, ...(unit !== undefined && { unit }) }],
+      })
+    expect(judged('precision', 92, 'percent')).to.include({
+      verdict: 'error',
+      message: 'precision is measured in percent, not ratio',
+    })
+    expect(judged('precision', 7)).to.include({ verdict: 'error', message: 'precision cannot be 7' })
+    expect(verdictOf(criteria.security, { vulnerabilities_critical: -1, vulnerabilities_high: 0 })).to.equal('error')
+    expect(verdictOf(criteria.satisfaction, { score: 9 }, 10)).to.equal('error')
+  })
+
   it('is pending until a human decides, then says what the human said', () => {
     expect(judge({ ...criteria.demo, outcome: 'pending' }).verdict).to.equal('pending')
     expect(judge({ ...criteria.demo, outcome: 'decided', decision: 'approve', decided_by: 'dana' }).verdict).to.equal(

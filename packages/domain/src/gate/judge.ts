@@ -1,5 +1,5 @@
 import type { JsonObject } from '../values.js'
-import { ruleOf, type Bound } from './rules.js'
+import { quantities, ruleOf, type Bound } from './rules.js'
 
 /** What a validator measured (CONTRACT.md, Tasks). */
 export type Measurement = {
@@ -94,6 +94,8 @@ const compareAll = (check: Criterion, measurements: readonly Measurement[]): Che
   const rule = ruleOf(check.validator)
   if (!rule || rule === 'human')
     return result(check, 'error', [], `no rule is known for the validator ${check.validator}`)
+  const mistakes = measurements.flatMap(mistakeIn)
+  if (mistakes.length > 0) return result(check, 'error', [], mistakes.join('; '))
   const bounds = rule.bounds(check.parameters, measurements)
   const comparisons = bounds.map((bound) => compare(bound, measurements))
   const missing = comparisons.filter(({ value }) => value === null).map(({ measurement }) => measurement)
@@ -103,6 +105,15 @@ const compareAll = (check: Criterion, measurements: readonly Measurement[]): Che
   if (thin) return result(check, 'inconclusive', comparisons, thin)
   if (failed.length > 0) return result(check, 'fail', comparisons, failed.map(inWords).join('; '))
   return result(check, 'pass', comparisons, comparisons.map(inWords).join('; '))
+}
+
+/** What shows that a measurement is not what it says: another unit, or a value that cannot be. */
+const mistakeIn = ({ name, value, unit }: Measurement): string[] => {
+  const quantity = Object.hasOwn(quantities, name) ? quantities[name] : undefined
+  if (!quantity) return []
+  if (unit !== undefined && quantity.unit !== undefined && unit !== quantity.unit)
+    return [`${name} is measured in ${unit}, not ${quantity.unit}`]
+  return value < quantity.min || value > quantity.max ? [`${name} cannot be ${value}`] : []
 }
 
 const compare = ({ measurement, operator, threshold }: Bound, measurements: readonly Measurement[]): Comparison => {

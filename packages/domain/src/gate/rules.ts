@@ -1,6 +1,30 @@
 import type { JsonObject } from '../values.js'
 import type { Measurement } from './judge.js'
 
+/** What a measurement can be: its unit where the contract names one, and the range outside of which it is a mistake. */
+export type Quantity = { unit?: string; min: number; max: number }
+
+const ratio: Quantity = { unit: 'ratio', min: 0, max: 1 }
+const count: Quantity = { unit: 'count', min: 0, max: Infinity }
+
+/** Every measurement of CONTRACT.md, section Tasks. */
+export const quantities: Record<string, Quantity> = {
+  connectors_total: count,
+  connectors_syncing: count,
+  precision: ratio,
+  vulnerabilities_critical: count,
+  vulnerabilities_high: count,
+  score: { min: 1, max: 5 },
+  bugs_critical: count,
+  bugs_high: count,
+  p95_latency_ms: { unit: 'ms', min: 0, max: Infinity },
+  error_rate: ratio,
+  adoption: ratio,
+  growth: { unit: 'ratio', min: -1, max: Infinity },
+  incidents_p0: count,
+  incidents_p1: count,
+}
+
 export type Bound = { measurement: string; operator: 'min' | 'max'; threshold: number }
 
 /** How one validator's measurements are held against a check's parameters; `human` where a person decides instead. */

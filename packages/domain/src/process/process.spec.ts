@@ -201,6 +201,37 @@ describe('the stage process', () => {
     expect(it.state()).to.deep.include({ status: 'active', stage: 'pilot' })
   })
 
+  it('evaluates a gate that a person cancelled as it stands, so that another can follow', () => {
+    const it = simulation()
+    it.start()
+    it.run()
+    it.send({ type: 'unit_of_work.cancel', data: { work_id: it.openApproval()!.work_id, reason: 'not now' } })
+    it.run()
+    it.send({ type: 'journey.validate_exit', data: { client_id: 'client-123' } })
+    it.run()
+    expect(it.state()).to.have.nested.property('gate.n', 2)
+    const [first] = it.worksOfKind('gate')
+    const { work_id } = first?.status === 'cancelled' ? first.creation : { work_id: '' }
+    it.send({ type: 'unit_of_work.retry', data: { work_id } })
+    it.run()
+    approve(it)
+    expect(it.state()).to.deep.include({ stage: 'production' })
+  })
+
+  it('opens a rejected demo again after further gates too', () => {
+    const it = simulation()
+    it.start()
+    it.run()
+    const { work_id } = it.openApproval()!
+    approve(it, 'reject')
+    it.send({ type: 'journey.validate_exit', data: { client_id: 'client-123' } })
+    it.run()
+    it.send({ type: 'unit_of_work.retry', data: { work_id, task_id: 'demo_approval' } })
+    it.run()
+    approve(it)
+    expect(it.state()).to.deep.include({ stage: 'production' })
+  })
+
   it('stops the work of a cancelled journey', () => {
     const it = simulation()
     it.start()

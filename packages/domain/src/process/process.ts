@@ -58,7 +58,7 @@ const needs: Record<Event['type'], ('journey' | 'work')[]> = {
   UnitOfWorkCreated: [],
   UnitOfWorkCompleted: ['journey', 'work'],
   UnitOfWorkFailed: ['journey', 'work'],
-  UnitOfWorkCancelled: ['journey'],
+  UnitOfWorkCancelled: ['journey', 'work'],
   TaskExecutionStarted: [],
   TaskExecutionCompleted: ['work'],
   TaskExecutionFailed: ['work'],
@@ -155,7 +155,7 @@ export const react = ({ id, at, event }: Happened, world: World): Step[] => {
     case 'UnitOfWorkCancelled':
       return [
         { do: 'make_room', work_id: event.data.work_id, client_id: event.data.client_id, ended: true },
-        ...undo(world),
+        ...cancelled(event.data, world),
       ]
     case 'PromotionHeld':
     case 'PromotionReleased':
@@ -215,6 +215,15 @@ const ended = (
       data: { client_id, reason: `setting ${stage} up failed: ${failed}`.slice(0, 2000), category: 'work_failed' },
     }),
   ]
+}
+
+/** A gate that a person cancelled is evaluated as it stands, so that another may follow; a rollback may go on now. */
+const cancelled = (
+  { client_id, episode, stage, visit, kind, n, work_id }: Extract<Event, { type: 'UnitOfWorkCancelled' }>['data'],
+  world: World,
+): Step[] => {
+  const of = { client_id, episode, stage, visit }
+  return kind === 'gate' && isAt(of, world.journey) ? record(of, n, world.works.get(work_id), world) : undo(world)
 }
 
 // ── The gate ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -41,8 +41,8 @@ export const creation = (tasks: PlannedTask[], over: Partial<UnitOfWork.Creation
 /** A unit of work in a spec: commands go in, events pile up. */
 export const work = (tasks: PlannedTask[], over: Partial<UnitOfWork.Creation> = {}) => {
   const events: UnitOfWork.Event[] = []
-  const send = (command: UnitOfWork.Command, at?: string): UnitOfWork.Event[] => {
-    const decided = UnitOfWork.decide(command, UnitOfWork.fold(events), context(at === undefined ? {} : { at }))
+  const send = (command: UnitOfWork.Command, over: Partial<UnitOfWork.Context> = {}): UnitOfWork.Event[] => {
+    const decided = UnitOfWork.decide(command, UnitOfWork.fold(events), context(over))
     events.push(...decided)
     return decided
   }

@@ -14,7 +14,7 @@ const work = {
   UnitOfWorkCancelled: 'cancelled',
 } as const
 
-/** The life cycle of a unit of work. A failed one goes on when its failed tasks are tried again. */
+/** The life cycle of a unit of work. A failed one, or one that a person cancelled, goes on when its tasks are tried again. */
 export const transitions = {
   none: { UnitOfWorkCreated: 'in_progress' },
   in_progress: work,
@@ -26,5 +26,10 @@ export const transitions = {
     UnitOfWorkCancelled: 'cancelled',
   },
   completed: { TaskLateResultRecorded: 'completed' },
-  cancelled: { TaskLateResultRecorded: 'cancelled' },
+  cancelled: {
+    TaskExecutionStarted: 'in_progress',
+    TaskExecutionFailed: 'in_progress',
+    ApprovalRequested: 'in_progress',
+    TaskLateResultRecorded: 'cancelled',
+  },
 } as const satisfies Transitions<State['status'], Event['type']>

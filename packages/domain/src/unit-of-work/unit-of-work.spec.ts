@@ -144,8 +144,15 @@ describe('a task that fails', () => {
 describe('a result', () => {
   it('that was heard before changes nothing', () => {
     const it = work([task('a'), task('b')])
-    it.complete('a')
-    expect(it.complete('a')).to.deep.equal([])
+    it.complete('a', { x: 1 })
+    expect(it.complete('a', { x: 1 })).to.deep.equal([])
+  })
+
+  it('that says something else than the one before is recorded, not lost and not applied', () => {
+    const it = work([task('a'), task('b')])
+    it.complete('a', { x: 1 })
+    expect(typesOf(it.complete('a', { x: 2 }))).to.deep.equal(['TaskLateResultRecorded'])
+    expect(it.state()).to.have.nested.property('tasks.a.output').that.deep.equals({ x: 1 })
   })
 
   it('of an attempt that timed out is recorded as late, once, and never applied', () => {
@@ -154,6 +161,8 @@ describe('a result', () => {
     expect(typesOf(it.complete('a'))).to.deep.equal(['TaskLateResultRecorded'])
     expect(it.complete('a')).to.deep.equal([])
     expect(it.state()).to.have.nested.property('tasks.a.status', 'retrying')
+    expect(typesOf(it.fail('a'))).to.deep.equal(['TaskLateResultRecorded'])
+    expect(it.fail('a')).to.deep.equal([])
   })
 
   it('that comes after the unit of work was cancelled is recorded as late', () => {
@@ -228,12 +237,26 @@ describe('an approval', () => {
 })
 
 describe('a cancelled unit of work', () => {
-  it('is not cancelled twice and not tried again', () => {
+  const cancel: UnitOfWork.Command = { type: 'unit_of_work.cancel', data: { work_id: 'work-1', reason: 'enough' } }
+  const retry: UnitOfWork.Command = { type: 'unit_of_work.retry', data: { work_id: 'work-1' } }
+  const bySystem = { actor: { type: 'system', id: 'saga-processor' } }
+  it('is not cancelled twice', () => {
     const it = work([task('a')])
-    const cancel: UnitOfWork.Command = { type: 'unit_of_work.cancel', data: { work_id: 'work-1', reason: 'enough' } }
     expect(typesOf(it.send(cancel))).to.deep.equal(['UnitOfWorkCancelled'])
     expect(it.send(cancel)).to.deep.equal([])
-    it.refused({ type: 'unit_of_work.retry', data: { work_id: 'work-1' } }, 'unit_of_work/cancelled')
+  })
+  it('goes on with what was under way when a person thinks better of it', () => {
+    const it = work([task('a'), task('b', { depends_on: ['a'] })])
+    it.send(cancel)
+    expect(startedIn(it.send(retry))).to.deep.equal(['a'])
+    it.complete('a', {}, 2)
+    it.complete('b')
+    expect(it.types().at(-1)).to.equal('UnitOfWorkCompleted')
+  })
+  it('stays so when its visit is over', () => {
+    const it = work([task('a')])
+    it.send(cancel, bySystem)
+    it.refused(retry, 'unit_of_work/cancelled')
   })
   it('was not completed before', () => {
     const it = work([task('a')])

@@ -125,7 +125,8 @@ export type Event =
 
 // ── State ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export type Attempt = { attempt: number; token: string; late: boolean }
+/** `heard`: the results that came for it so far, each in one line; the same again is nothing new. */
+export type Attempt = { attempt: number; token: string; heard: string[] }
 
 /** Where one task stands. `attempts` were started so far, `since_retry` of them after somebody last asked for a retry. */
 export type TaskState = { attempts: Attempt[]; since_retry: number; failed_agent: string | null } & (
@@ -145,7 +146,7 @@ export type State =
   | ({ status: 'in_progress' } & Existing)
   | ({ status: 'completed' } & Existing)
   | ({ status: 'failed' } & Existing)
-  | ({ status: 'cancelled'; reason: string } & Existing)
+  | ({ status: 'cancelled'; reason: string; by: string } & Existing)
 
 export const initial: State = { status: 'none' }
 
@@ -187,10 +188,10 @@ const create = (creation: Creation, context: Context): Event[] =>
 
 const retry = (taskId: string | undefined, state: Started, context: Context): Event[] => {
   if (taskId !== undefined && !Object.hasOwn(state.tasks, taskId)) throw unknownTask(state, taskId)
-  if (state.status === 'cancelled')
+  if (state.status === 'cancelled' && state.by === 'system')
     throw new Refusal(
       'unit_of_work/cancelled',
-      `Unit of work ${state.creation.work_id} was cancelled (${state.reason}); its tasks are not tried again`,
+      `Unit of work ${state.creation.work_id} was cancelled with its visit (${state.reason}); its tasks are not tried again`,
     )
   const failed = plannedTasks(state).filter(
     ({ task_id }) => isFailed(state.tasks[task_id]!) && (taskId ?? task_id) === task_id,
@@ -211,13 +212,18 @@ const cancel = (reason: string, state: Started, { actor }: Context): Event[] => 
   if (state.status === 'cancelled') return []
   if (state.status === 'completed')
     throw new Refusal('unit_of_work/completed', `Unit of work ${state.creation.work_id} is completed already`)
-  return [{ type: 'UnitOfWorkCancelled', data: { ...keyOf(state), reason, cancelled_by: actor.id } }]
+  return [
+    {
+      type: 'UnitOfWorkCancelled',
+      data: { ...keyOf(state), reason, cancelled_by: actor.type === 'system' ? 'system' : actor.id },
+    },
+  ]
 }
 
 const completeTask = (data: Data<'task.complete'>, state: Started, context: Context): Event[] => {
   const planned = taskOf(state, data.task_id)
   const agent_id = data.agent_id ?? null
-  const standing = standingOf(data, state)
+  const standing = standingOf(data, completion(data.output), state)
   if (standing === 'known') return []
   if (standing === 'late')
     return [
@@ -260,7 +266,7 @@ const failTask = (data: Data<'task.fail'>, state: Started, context: Context): Ev
   const { attempt, code, retryable } = data
   const message = data.message ?? code
   const agent_id = data.agent_id ?? null
-  const standing = standingOf(data, state)
+  const standing = standingOf(data, failureOf(code), state)
   if (standing === 'known') return []
   if (standing === 'late')
     return [
@@ -450,22 +456,24 @@ const failure = (
   ]
 }
 
-/** Where a result stands: of the attempt that runs, of one that is over (late), or heard before (known). */
+/** Where a result stands: of the attempt that runs, heard before in the same words (known), or of one that is over (late). */
 const standingOf = (
   { task_id, attempt, token }: { task_id: string; attempt: number; token: string },
+  result: string,
   state: Started,
 ): 'current' | 'late' | 'known' => {
-  const task = state.tasks[task_id]!
-  const started = task.attempts.find((one) => one.attempt === attempt)
+  const started = state.tasks[task_id]!.attempts.find((one) => one.attempt === attempt)
   if (started?.token !== token)
     throw new Refusal(
       'task/unknown_token',
       `Attempt ${attempt} of task ${task_id} was not given this token: answer with the attempt and token of the task message`,
     )
   if (isRunning(state, task_id, attempt)) return 'current'
-  if (started.late || (task.status === 'completed' && task.attempt === attempt)) return 'known'
-  return 'late'
+  return started.heard.includes(result) ? 'known' : 'late'
 }
+
+const completion = (output: JsonObject): string => `completed ${JSON.stringify(output)}`
+const failureOf = (code: string): string => `failed ${code}`
 
 const isRunning = (state: Started, taskId: string, attempt: number): boolean =>
   state.status === 'in_progress' &&
@@ -542,19 +550,25 @@ export const evolve = (state: State, event: Event): State => {
       const { task_id, attempt, token } = event.data
       return withTask(going(state), task_id, (task) => ({
         ...kept(task),
-        attempts: [...task.attempts, { attempt, token, late: false }],
+        attempts: [...task.attempts, { attempt, token, heard: [] }],
         since_retry: isFailed(task) ? 1 : task.since_retry + 1,
         status: 'running',
       }))
     }
     case 'TaskExecutionCompleted': {
       const { task_id, attempt, output, agent_id } = event.data
-      return withTask(state, task_id, (task) => ({ ...kept(task), status: 'completed', output, agent_id, attempt }))
+      return withTask(state, task_id, (task) => ({
+        ...kept(hearing(task, attempt, completion(output))),
+        status: 'completed',
+        output,
+        agent_id,
+        attempt,
+      }))
     }
     case 'TaskExecutionFailed': {
-      const { task_id, code, message, agent_id } = event.data
+      const { task_id, attempt, code, message, agent_id } = event.data
       return withTask(going(state), task_id, (task) => ({
-        ...kept(task),
+        ...kept(hearing(task, attempt, failureOf(code))),
         failed_agent: agent_id,
         status: 'failed',
         code,
@@ -566,11 +580,9 @@ export const evolve = (state: State, event: Event): State => {
       return withTask(state, task_id, (task) => ({ ...kept(task), status: 'retrying', attempt }))
     }
     case 'TaskLateResultRecorded': {
-      const { task_id, attempt } = event.data
-      return withTask(state, task_id, (task) => ({
-        ...task,
-        attempts: task.attempts.map((one) => (one.attempt === attempt ? { ...one, late: true } : one)),
-      }))
+      const { task_id, attempt, outcome, output, code } = event.data
+      const result = outcome === 'completed' ? completion(output ?? {}) : failureOf(code ?? '')
+      return withTask(state, task_id, (task) => hearing(task, attempt, result))
     }
     case 'ApprovalRequested':
       return withTask(going(state), event.data.task_id, (task) => ({ ...kept(task), status: 'asked' }))
@@ -588,16 +600,39 @@ export const evolve = (state: State, event: Event): State => {
       return { ...existing(state), status: 'completed' }
     case 'UnitOfWorkFailed':
       return { ...existing(state), status: 'failed' }
-    case 'UnitOfWorkCancelled':
-      return { ...existing(state), status: 'cancelled', reason: event.data.reason }
+    case 'UnitOfWorkCancelled': {
+      const { reason, cancelled_by } = event.data
+      return {
+        creation: state.creation,
+        tasks: interrupted(state.tasks, reason),
+        status: 'cancelled',
+        reason,
+        by: cancelled_by,
+      }
+    }
   }
 }
 
 const existing = ({ creation, tasks }: Started): Existing => ({ creation, tasks })
 
-/** A failed unit of work goes on as soon as one of its tasks is tried again. */
+/** A failed or cancelled unit of work goes on as soon as one of its tasks is tried again. */
 const going = (state: Started): Started =>
-  state.status === 'failed' ? { ...existing(state), status: 'in_progress' } : state
+  state.status === 'failed' || state.status === 'cancelled' ? { ...existing(state), status: 'in_progress' } : state
+
+/** What was under way at a cancellation has failed by it; what had not begun may begin when somebody tries again. */
+const interrupted = (tasks: Existing['tasks'], reason: string): Existing['tasks'] =>
+  Object.fromEntries(
+    Object.entries(tasks).map(([id, task]): [string, TaskState] =>
+      ['running', 'retrying', 'asked'].includes(task.status)
+        ? [id, { ...kept(task), status: 'failed', code: 'unit_of_work/cancelled', message: reason }]
+        : [id, task],
+    ),
+  )
+
+const hearing = <T extends TaskState>(task: T, attempt: number, result: string): T => ({
+  ...task,
+  attempts: task.attempts.map((one) => (one.attempt === attempt ? { ...one, heard: [...one.heard, result] } : one)),
+})
 
 const kept = ({ attempts, since_retry, failed_agent }: TaskState) => ({ attempts, since_retry, failed_agent })
 

@@ -54,18 +54,18 @@ const keepFirst = async (
     .insertInto('dead_letters')
     .values({
       id: idOf(letter),
-      queue: letter.queue,
+      queue: textOf(letter.queue),
       exchange: textOf(letter.original.exchange),
       routing_key: textOf(letter.original.routing_key),
-      message_id: letter.properties.messageId ?? null,
-      type: command?.type ?? letter.properties.type ?? remains.type ?? null,
+      message_id: textOrNull(letter.properties.messageId),
+      type: textOrNull(command?.type ?? letter.properties.type ?? remains.type),
       body: letter.body,
       properties: json(storable(properties) as JsonObject),
       headers: json(storable({ ...headers, 'x-dead-original': letter.original }) as JsonObject),
       reason: letter.reason,
-      code: letter.code,
+      code: textOf(letter.code),
       message: textOf(letter.message),
-      service: letter.service,
+      service: textOf(letter.service),
       attempts: letter.attempts,
       client_id: remains.clientId ?? null,
       command_id: command?.id ?? null,
@@ -134,6 +134,8 @@ const signatureOf = ({ code, message, queue }: Letter): string =>
 /** JSONB takes no NUL and no half surrogate pair. */
 const textOf = (text: string): string =>
   text.replace(/\0/g, '\uFFFD').replace(/[\uD800-\uDFFF](?![\uDC00-\uDFFF])/g, '\uFFFD')
+
+const textOrNull = (text: string | null | undefined): string | null => (text == null ? null : textOf(text))
 
 const storable = (value: unknown): unknown => {
   if (typeof value === 'string') return textOf(value)

@@ -27,8 +27,9 @@ const always = (property: (log: Recorded[]) => void) =>
 const taskStatus = (task: UnitOfWork.TaskState, isCancelled: boolean): TaskStatus => {
   switch (task.status) {
     case 'completed':
-    case 'failed':
       return task.status
+    case 'failed':
+      return isCancelled && task.code === 'unit_of_work/cancelled' ? 'cancelled' : task.status
     case 'decided':
       return task.decision === 'approve' ? 'completed' : 'failed'
     default: {

@@ -44,7 +44,7 @@ const existingRows = async (db: Kysely<Tables>, events: readonly Recorded[]): Pr
 const anyOf = (keys: ReadonlySet<string>) => sql<string>`any(${[...keys]}::text[])`
 
 /** Journeys first, since units of work and transitions refer to them. */
-const writeRows = async (db: Kysely<Tables>, rows: Rows): Promise<void> => {
+export const writeRows = async (db: Kysely<Tables>, rows: Rows): Promise<void> => {
   for (const some of inChunks(rows.journey_states))
     await db
       .insertInto('journey_states')

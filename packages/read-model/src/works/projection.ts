@@ -138,9 +138,10 @@ const untried: Omit<AttemptView, 'attempt' | 'started_at'> = {
   late: null,
 }
 
-/** A unit of work goes on from its first task, and again when a failed one is tried again. */
+/** A unit of work goes on from its first task, and again when a failed or a cancelled one is tried again. */
 const going = (row: WorkRow, at: Instant): WorkRow => ({
   ...row,
+  tasks: row.tasks.map((task) => (task.status === 'cancelled' ? afterCancellation(task, row.reason ?? '') : task)),
   status: 'in_progress',
   started_at: row.started_at ?? at,
   completed_at: null,
@@ -168,6 +169,12 @@ const endAttempt = (task: TaskView, attempt: number, end: Partial<AttemptView>):
   ...task,
   attempts: task.attempts.map((one) => (one.attempt === attempt && one.ended_at === null ? { ...one, ...end } : one)),
 })
+
+/** When its unit of work goes on after all: what was under way has failed by the cancellation, the rest may still begin. */
+const afterCancellation = (task: TaskView, message: string): TaskView =>
+  task.attempts.length > 0 || task.approval !== null
+    ? { ...task, status: 'failed', error: { code: 'unit_of_work/cancelled', message } }
+    : { ...task, status: 'pending' }
 
 const isOpen = ({ status }: TaskView): boolean =>
   ['pending', 'in_progress', 'retrying', 'waiting_approval'].includes(status)

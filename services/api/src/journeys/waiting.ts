@@ -53,7 +53,7 @@ export const explain = (journey: JourneyRow, facts: Facts): Explanation[] => {
     ...works.flatMap((work) => (work.status === 'failed' ? failed(journey, work) : inWork(work, facts))),
     ...rollback(journey),
     ...hold(journey),
-    ...exit(journey, facts),
+    ...exit(journey, works, facts),
   ]
   return found.length > 0 ? found : [processing(journey)]
 }
@@ -126,7 +126,7 @@ const inProgress = ({ work_id, created_at }: WorkRow, task: TaskView, { dispatch
       'agent',
       dispatch.target_agent ?? intent,
       dispatch.since,
-      `Task ${task_id} waits for ${dispatch.waits_for}`,
+      `Task ${task_id} waits for ${dispatch.waits_for === 'agent' ? 'an agent' : dispatch.waits_for}`,
       {
         work_id,
         task_id,
@@ -154,23 +154,33 @@ const retrying = ({ work_id, created_at }: WorkRow, { task_id, intent, attempts,
   )
 
 const approval = ({ work_id, created_at }: WorkRow, { task_id, name, approval }: TaskView): Explanation =>
-  waits('approval', 'client', approval?.asked_at ?? created_at, `${name} (${task_id}) waits for somebody's decision`, {
-    work_id,
-    task_id,
-    to_do: `journey-cli approve --work-id="${work_id}" --task="${task_id}", or reject`,
-  })
+  waits(
+    'approval',
+    'client',
+    approval?.asked_at ?? created_at,
+    `${name} (${task_id}) waits for the client's decision`,
+    {
+      work_id,
+      task_id,
+      to_do: `journey-cli approve --work-id="${work_id}" --task="${task_id}", or reject`,
+    },
+  )
 
-/** A failed set-up needs somebody. A failed gate is an evaluation with errors, and a failed rollback says so itself. */
+/**
+ * A failed set-up needs somebody, and so does what a person cancelled. A failed gate is an evaluation with errors, and a
+ * failed rollback says so itself.
+ */
 const failed = (journey: JourneyRow, work: WorkRow): Explanation[] => {
   const { work_id, kind, stage, visit, reason, completed_at, updated_at } = work
   const isPresent = journey.status === 'active' && stage === journey.stage && visit === journey.visit
-  if (kind !== 'setup' || !isPresent || isCancelled(work)) return []
+  const asked = work.tasks.some((task) => task.kind === 'human' && task.status === 'cancelled')
+  if (!isPresent || !(kind === 'setup' || (kind === 'gate' && asked))) return []
   return [
     waits(
       'failed_work',
       'operator',
       completed_at ?? updated_at,
-      `${work.name} failed: ${reason ?? 'for no reason that is known'}`,
+      `${work.name} ${isCancelled(work) ? 'was cancelled' : 'failed'}: ${reason ?? 'for no reason that is known'}`,
       { work_id, to_do: `journey-cli retry-tasks --work-id="${work_id}", once the cause is mended` },
     ),
   ]
@@ -198,7 +208,14 @@ const hold = ({ held, client_id }: JourneyRow): Explanation[] =>
       ]
     : []
 
-const exit = (journey: JourneyRow, { nextEvaluations }: Facts): Explanation[] => {
+/** The task of a human who decided against it in this visit: it can be asked for again. */
+const rejected = ({ stage, visit }: JourneyRow, works: readonly WorkRow[]) =>
+  works
+    .filter((work) => work.kind === 'gate' && work.stage === stage && work.visit === visit)
+    .flatMap(({ work_id, tasks }) => tasks.map((task) => ({ work_id, ...task })))
+    .find(({ approval, status }) => status === 'failed' && approval?.decision === 'reject')
+
+const exit = (journey: JourneyRow, works: readonly WorkRow[], { nextEvaluations }: Facts): Explanation[] => {
   const { client_id, stage, status, gate, held } = journey
   if (status !== 'active' || gate.running || !gate.last) return []
   const { verdict, evaluated_at, exit_criteria_details } = gate.last
@@ -227,6 +244,11 @@ const exit = (journey: JourneyRow, { nextEvaluations }: Facts): Explanation[] =>
   const open = exit_criteria_details.filter(({ passed, verdict }) => !passed && verdict !== 'pending')
   if (open.length === 0) return []
   const next_at = nextEvaluations.get(client_id) ?? null
+  const no = rejected(journey, works)
+  const measureAgain = `measure again at once: journey-cli validate-exit --client-id="${client_id}"`
+  const to_do = no
+    ? `Have it decided again: journey-cli retry-tasks --work-id="${no.work_id}" --task="${no.task_id}", then approve; or ${measureAgain}`
+    : `Mend what was measured; ${measureAgain}`
   return [
     waits(
       'exit_criteria',
@@ -235,7 +257,7 @@ const exit = (journey: JourneyRow, { nextEvaluations }: Facts): Explanation[] =>
       `The exit of ${stage} is not passed: ${open.map(({ check_id, verdict, message }) => `${check_id} ${verdict} (${message})`).join('; ')}`,
       {
         next_at,
-        to_do: `Mend what was measured; measure again at once: journey-cli validate-exit --client-id="${client_id}"`,
+        to_do,
       },
     ),
   ]

@@ -126,7 +126,7 @@ const outputs: JsonObject = {
   dashboard_id: 'dashboard-1',
 }
 
-const measured = (name: string, value: number): JsonObject => ({ name, value, unit: 'ratio', sample_size: 1000 })
+const measured = (name: string, value: number): JsonObject => ({ name, value, sample_size: 1000 })
 
 const measurements: JsonObject[] = [
   measured('connectors_total', 1),

@@ -1,0 +1,47 @@
+import type { Kysely, Transaction } from 'kysely'
+import type { Recorded } from '@journey/contracts'
+import { lockGates, moveGates } from '../gates/gates.js'
+import { unpark } from '../gates/parked.js'
+import type { Tables } from '../tables.js'
+import { ofFamily } from './families.js'
+import { fold, nothing } from './fold.js'
+import { writeRows } from './project.js'
+
+/**
+ * Makes all rows of one stream anew from its first event on, in place, and its gate with them; what it has of other streams
+ * stays as it is. One transaction: readers see the old rows or the new ones. Live events of the stream wait meanwhile.
+ *
+ * @param read the whole stream, in order; called once the stream is locked
+ * @returns how many events it has; with none, nothing is touched
+ */
+export const reproject = (
+  db: Kysely<Tables>,
+  consumer: string,
+  stream: string,
+  read: () => Promise<readonly Recorded[]>,
+): Promise<number> =>
+  db.transaction().execute(async (transaction) => {
+    await lockGates(transaction, consumer, [stream])
+    const events = await read()
+    const last = events.at(-1)
+    if (!last) return 0
+    const { rows } = fold(nothing, events)
+    await removeRows(transaction, stream, events[0]!)
+    await writeRows(transaction, rows)
+    await moveGates(transaction, consumer, new Map([[stream, last.revision]]))
+    await unpark(transaction, consumer, [stream])
+    return events.length
+  })
+
+/** The rows that are added, event by event; those that are one for a stream are written over. */
+const removeRows = async (transaction: Transaction<Tables>, stream: string, first: Recorded): Promise<void> => {
+  await transaction.deleteFrom('journey_events').where('stream', '=', stream).execute()
+  const { family, recorded } = ofFamily(first)
+  if (family === 'journey') {
+    const { client_id } = recorded.event.data
+    await transaction.deleteFrom('stage_transitions').where('client_id', '=', client_id).execute()
+    await transaction.deleteFrom('exit_criteria_results').where('client_id', '=', client_id).execute()
+  } else if (family === 'work') {
+    await transaction.deleteFrom('approvals').where('work_id', '=', recorded.event.data.work_id).execute()
+  }
+}
