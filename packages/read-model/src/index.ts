@@ -74,6 +74,7 @@ export { keepDeadLetter, type DeadCommand, type Letter } from './dead-letters/ke
 export { resolveRetried, resolveTasks } from './dead-letters/resolve.js'
 export { noteHeartbeat } from './heartbeats/note.js'
 export { liveAgents, registeredAgents, type LiveAgent } from './agents/alive.js'
+export { readModelConsumer } from './projection/consumer.js'
 export { loadCheckpoint, notePosition, positionBefore, saveCheckpoint } from './checkpoints/checkpoint.js'
 export { lead } from './leadership/leadership.js'
 export { cancelTimers, fireDue, setTimers, type TimedCommand, type Timer } from './timers/timers.js'
@@ -83,6 +84,39 @@ export {
   storeDispatches,
   waitingDispatches,
   type Dispatch,
+export { deadLetterCounts, purgeDeadLetters } from './dead-letters/care.js'
+export {
+  deadLetterJobOf,
+  endDeadLetterJob,
+  nextDeadLetterJob,
+  noteItem,
+  requestDeadLetterJob,
+  waitingItems,
+  type DeadLetterJob,
+} from './dead-letters/jobs.js'
+export { parkedId, parkedStreamIn } from './dead-letters/parked.js'
+export {
+  deadLetterGroups,
+  deadLetterOf,
+  findDeadLetters,
+  parkedStreamOf,
+  type DeadLetterEntry,
+  type DeadLetterFilter,
+  type DeadLetterGroup,
+} from './dead-letters/queries.js'
+export {
+  beginRetry,
+  discardDeadLetter,
+  editDeadLetter,
+  notePublished,
+  noteStreamAction,
+  reopenForgotten,
+  unpublishedRetries,
+  withdrawRetry,
+  type Acted,
+  type By,
+  type Retry,
+} from './dead-letters/retrying.js'
   type Dispatched,
   type WaitingDispatch,
 } from './dispatches/dispatches.js'

@@ -9,7 +9,7 @@ import {
   type Connection,
   type Publisher,
 } from '@journey/messaging'
-import { createDatabase, type Database } from '@journey/read-model'
+import { createDatabase, readModelConsumer, retryParked, type Database } from '@journey/read-model'
 import {
   asPart,
   codeOf,
@@ -28,6 +28,7 @@ import { createFreshness, type Freshness } from './journeys/freshness.js'
 import { createListener } from './listener.js'
 import { createServer } from './server.js'
 import { accessOf, type Access, type ApiSettings } from './settings.js'
+import { createTriage, type Triage } from './triage/triage.js'
 
 const service = 'api'
 
@@ -47,6 +48,7 @@ const tokens = {
   connection: Symbol.for('connection'),
   publisher: Symbol.for('publisher'),
   desk: Symbol.for('desk'),
+  triage: Symbol.for('triage'),
   freshness: Symbol.for('freshness'),
   service: Symbol.for('service'),
 }
@@ -96,6 +98,17 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
       log: context.get(tokens.log),
     }),
   )
+  container.bind<Triage>(tokens.triage).toDynamicValue((context) => {
+    const { db } = context.get<Database>(tokens.database)
+    const consumer = readModelConsumer(db, context.get<EventStore>(tokens.eventStore))
+    return createTriage({
+      db,
+      publisher: context.get(tokens.publisher),
+      freeStream: (stream) => retryParked(consumer, stream),
+      now: () => new Date(),
+      log: context.get(tokens.log),
+    })
+  })
   container.bind<Part>(tokens.service).toDynamicValue((context) => {
     const access = context.get<Access>(tokens.access)
     const { orchestrator, heartbeat_ms, catalog } = context.get<Configuration>(tokens.configuration)
@@ -114,6 +127,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
       createServer({
         db: database.db,
         desk: context.get(tokens.desk),
+        triage: context.get(tokens.triage),
         freshness: context.get(tokens.freshness),
         checks,
         registry,

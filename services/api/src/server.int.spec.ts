@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { connect, type AddressInfo } from 'node:net'
+import { keepDeadLetter } from '@journey/read-model'
+import { letterOf } from '@journey/read-model/testing'
 import { expect } from 'chai'
 import { createChronicle, healthy, start } from './testing/chronicle.js'
 import { withHouse } from './testing/house.js'
@@ -47,10 +49,12 @@ describe('the OpenAPI document', () => {
     }))
 
   it('describes the answers as they are', () =>
-    withHouse(async ({ app, apply }) => {
+    withHouse(async ({ app, apply, db }) => {
       const { act, events } = createChronicle(healthy)
       act(start('client-123'))
       await apply(events)
+      await keepDeadLetter(db, letterOf())
+      const { id } = await db.selectFrom('dead_letters').select('id').executeTakeFirstOrThrow()
       const replay = { consumer: 'projector', from: '2026-01-27T10:00:00Z' }
       await app.inject({ method: 'POST', url: '/api/v1/replays', payload: replay })
       const { components } = (await app.inject('/openapi.json')).json<Document>()
@@ -64,6 +68,9 @@ describe('the OpenAPI document', () => {
         ['ExitCriteria', '/journeys/client-123/exit-criteria'],
         ['ApprovalPage', '/approvals'],
         ['ReplayPage', '/replays'],
+        ['DeadLetterPage', '/dead-letters'],
+        ['DeadLetterGroups', '/dead-letters/groups'],
+        ['DeadLetter', `/dead-letters/${id}`],
         ['Problem', '/journeys/nobody'],
       ]
       for (const [name, url] of answers) {

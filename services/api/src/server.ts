@@ -13,6 +13,7 @@ import { answerBrokenRequest, answerUnrouted } from './routing.js'
 import { agentRoutes } from './routes/agents.js'
 import { approvalRoutes } from './routes/approvals.js'
 import { commandRoutes } from './routes/commands.js'
+import { deadLetterRoutes } from './routes/dead-letters.js'
 import { historyRoutes } from './routes/history.js'
 import { journeyCommands } from './routes/journey-commands.js'
 import { journeyRoutes } from './routes/journeys.js'
@@ -20,10 +21,12 @@ import { operationRoutes } from './routes/operations.js'
 import { replayRoutes } from './routes/replays.js'
 import { unitOfWorkRoutes } from './routes/units-of-work.js'
 import { bearer, onlyLoopbackNames, securityHeaders } from './security.js'
+import type { Triage } from './triage/triage.js'
 
 export type ServerOptions = {
   db: Database['db']
   desk: Desk
+  triage: Triage
   freshness: Freshness
   checks: Record<string, Check>
   registry: Registry
@@ -82,6 +85,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       unitOfWorkRoutes(api, db, desk, freshness)
       approvalRoutes(api, db, desk)
       commandRoutes(api, desk)
+      deadLetterRoutes(api, db, options.triage)
       agentRoutes(api, db, aliveWithinMs)
       replayRoutes(api, db, options.queueExists)
       done()

@@ -1,2 +1,3 @@
 export { actions, logOf, type Action, type Move } from './histories.js'
 export { actualRows, expectedRows, type ComparableRows } from './rows.js'
+export { letterOf } from './letters.js'

@@ -56,6 +56,33 @@ const evaluation = every({
   checks: listOf(check),
 })
 
+const deadLetterState = { type: 'string', enum: ['open', 'retrying', 'resolved', 'discarded'] } as const
+
+const deadLetterContent = every({
+  encoding: { type: 'string', enum: ['json', 'text', 'base64'] },
+  size: { ...integer, description: 'Bytes' },
+  content: {},
+})
+
+const deadLetterEntry = {
+  id: { type: 'string', description: 'A parked stream is `parked:<consumer>:<stream>`' },
+  kind: { type: 'string', enum: ['message', 'stream'] },
+  state: deadLetterState,
+  queue: text,
+  reason: text,
+  code: text,
+  message: text,
+  type: nullable(text),
+  client_id: nullable(text),
+  command_id: nullable(text),
+  attempts: integer,
+  retries: integer,
+  first_at: instant,
+  last_at: instant,
+  closed_at: nullable(instant),
+  group: { type: 'string', description: 'Equal for equal causes' },
+}
+
 /** Every named schema of the document. */
 export const schemas: Record<string, object> = {
   Problem: {
@@ -219,6 +246,61 @@ export const schemas: Record<string, object> = {
     alive: { type: 'boolean', description: 'Heard of within three heartbeats' },
   }),
   AgentPage: page('Agent'),
+  DeadLetterEntry: every(deadLetterEntry),
+  DeadLetterPage: page('DeadLetterEntry'),
+  DeadLetterGroups: every({
+    items: listOf(
+      every({
+        group: text,
+        queue: text,
+        code: text,
+        message: { type: 'string', description: 'Without ids and numbers' },
+        count: integer,
+        first_at: instant,
+        last_at: instant,
+        example_id: text,
+      }),
+    ),
+    next_cursor: nullable(text),
+  }),
+  DeadLetter: {
+    type: 'object',
+    required: [
+      'id',
+      'kind',
+      'state',
+      'queue',
+      'reason',
+      'code',
+      'message',
+      'attempts',
+      'first_at',
+      'last_at',
+      'actions',
+    ],
+    properties: {
+      ...deadLetterEntry,
+      service: { ...nullable(text), description: 'Who gave it up' },
+      message_id: nullable(text),
+      created_at: instant,
+      retried_at: nullable(instant),
+      path: every({ exchange: nullable(text), routing_key: nullable(text), queue: text, x_death: listOf(object) }),
+      properties: object,
+      headers: object,
+      original: { ...nullable(object), description: 'What would act a second time, as it stood' },
+      body: nullable(deadLetterContent),
+      edited_body: { ...nullable(deadLetterContent), description: 'Published instead of the body' },
+      stream: nullable(every({ name: text, first_revision: integer, last_seen: integer, waits_for: nullable(text) })),
+      tries: { ...listOf(object), description: 'The deaths before this one, the oldest first' },
+      actions: listOf(every({ action: text, actor, reason: nullable(text), details: nullable(object), at: instant })),
+    },
+  },
+  DeadLetterActing: every({
+    id: text,
+    state: deadLetterState,
+    retry: { ...nullable(integer), description: 'The how manieth retry' },
+    command_id: nullable(text),
+  }),
   Replay: every({
     id: text,
     consumer: text,

@@ -3,12 +3,22 @@ import { testDatabase, testVhost } from '@journey/embedded/testing'
 import { createConnection, createPublisher, queueExists } from '@journey/messaging'
 import { createCuttableLink, openTestBroker, type CuttableLink, type TestBroker } from '@journey/messaging/testing'
 import { migrate } from '@journey/migrations'
-import { applyBatch, createDatabase, project, settle, type Database } from '@journey/read-model'
+import {
+  applyBatch,
+  createDatabase,
+  project,
+  retryParked,
+  settle,
+  type Consumer,
+  type Database,
+  type Step,
+} from '@journey/read-model'
 import { createRegistry, silentLog } from '@journey/runtime'
 import type { FastifyInstance } from 'fastify'
 import { createDesk } from '../desk.js'
 import { createFreshness } from '../journeys/freshness.js'
 import { createServer } from '../server.js'
+import { createTriage } from '../triage/triage.js'
 
 /** An API of its own on real servers, both reached through links that can be cut. */
 export type House = {
@@ -25,7 +35,7 @@ export type House = {
 
 export const withHouse = async (
   use: (house: House) => Promise<void>,
-  options: { token?: string; handlerQueue?: boolean } = {},
+  options: { token?: string; handlerQueue?: boolean; project?: Consumer<Step>['project'] } = {},
 ): Promise<void> => {
   const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
   await migrate(own.url)
@@ -46,10 +56,25 @@ export const withHouse = async (
   const direct = createDatabase({ url: own.url, name: 'spec', log })
   const database = createDatabase({ url: toDatabase.url, name: 'api', log })
   const publisher = createPublisher({ connection, timeoutMs: 2_000 })
+  const known: Recorded[] = []
+  const consumerOf = (db: Database['db']): Consumer<Step> => ({
+    db,
+    name: 'projector',
+    project: options.project ?? project,
+    readMissing: (stream, from, to) =>
+      Promise.resolve(known.filter((one) => one.stream === stream && one.revision >= from && one.revision <= to)),
+  })
   const app = await createServer({
     stages: [{ stage_id: 'sandbox', name: 'Sandbox', duration_target_days: 15 }],
     db: database.db,
     desk: createDesk({ db: database.db, publisher, log }),
+    triage: createTriage({
+      db: database.db,
+      publisher,
+      freeStream: (stream) => retryParked(consumerOf(database.db), stream),
+      now: () => new Date(),
+      log,
+    }),
     freshness: createFreshness(database.db),
     checks: { database: () => database.check(), broker: () => connection.check() },
     registry: createRegistry('api'),
@@ -59,7 +84,6 @@ export const withHouse = async (
     aliveWithinMs: 30_000,
     queueExists: (queue) => queueExists(connection, queue),
   })
-  const known: Recorded[] = []
   try {
     await use({
       app,
@@ -69,18 +93,7 @@ export const withHouse = async (
       toDatabase,
       apply: async (events) => {
         known.push(...events)
-        await applyBatch(
-          {
-            db: direct.db,
-            name: 'projector',
-            project,
-            readMissing: (stream, from, to) =>
-              Promise.resolve(
-                known.filter((one) => one.stream === stream && one.revision >= from && one.revision <= to),
-              ),
-          },
-          events,
-        )
+        await applyBatch(consumerOf(direct.db), events)
       },
       settle: (answer) =>
         settle(direct.db, {

@@ -1,0 +1,51 @@
+import { sql, type Kysely } from 'kysely'
+import type { Instant } from '@journey/domain'
+import type { Tables } from '../tables.js'
+import { orderedConsumer } from './parked.js'
+import type { DeadLetterState } from './table.js'
+
+/** How many dead letters there are by state, parked streams among the open ones, and how many are open for too long. */
+export const deadLetterCounts = async (
+  db: Kysely<Tables>,
+  overdueAfterDays: number,
+): Promise<{ byState: ReadonlyMap<DeadLetterState, number>; overdue: number }> => {
+  const { rows } = await sql<{ state: DeadLetterState; count: number; overdue: number }>`
+    select state, count(*) as count,
+      count(*) filter (where state = 'open' and since < now() - make_interval(days => ${overdueAfterDays})) as overdue
+    from (select state, created_at as since from dead_letters
+      union all select 'open', parked_at from parked_streams where consumer = ${orderedConsumer}) entries
+    group by state`.execute(db)
+  return {
+    byState: new Map(rows.map(({ state, count }) => [state, count])),
+    overdue: rows.reduce((sum, { overdue }) => sum + overdue, 0),
+  }
+}
+
+/** Removes dead letters closed for longer than this, with their actions and the jobs that ended then; returns how many went. */
+export const purgeDeadLetters = async (db: Kysely<Tables>, closedForDays: number, limit = 10_000): Promise<number> => {
+  const before = sql<Instant>`now() - make_interval(days => ${closedForDays})`
+  return db.transaction().execute(async (transaction) => {
+    const gone = await transaction
+      .deleteFrom('dead_letters')
+      .where('id', 'in', (query) =>
+        query.selectFrom('dead_letters').select('id').where('closed_at', '<', before).limit(limit),
+      )
+      .returning('id')
+      .execute()
+    const ids = gone.map(({ id }) => id)
+    await transaction
+      .deleteFrom('dead_letter_actions')
+      .where('dead_letter_id', '=', sql<string>`any(${ids}::uuid[])`)
+      .execute()
+    const jobs = await transaction
+      .deleteFrom('dead_letter_jobs')
+      .where('ended_at', '<', before)
+      .returning('id')
+      .execute()
+    await transaction
+      .deleteFrom('dead_letter_job_items')
+      .where('job_id', '=', sql<string>`any(${jobs.map(({ id }) => id)}::uuid[])`)
+      .execute()
+    return ids.length
+  })
+}

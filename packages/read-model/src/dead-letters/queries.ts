@@ -1,0 +1,205 @@
+import { sql, type Expression, type Kysely, type SqlBool } from 'kysely'
+import type { Instant } from '@journey/domain'
+import type { ParkedStream } from '../gates/table.js'
+import type { Tables } from '../tables.js'
+import { orderedConsumer, parkedId } from './parked.js'
+import type { DeadLetterAction, DeadLetterRow, DeadLetterState } from './table.js'
+
+/** Which dead letters; each field narrows. */
+export type DeadLetterFilter = {
+  state?: DeadLetterState | undefined
+  queue?: string | undefined
+  code?: string | undefined
+  type?: string | undefined
+  clientId?: string | undefined
+  /** Died at this time or later. */
+  since?: Instant | undefined
+  /** Part of its message, ids or body. */
+  q?: string | undefined
+  /** The signature of a group. */
+  group?: string | undefined
+}
+
+/** A dead letter in the list: a message, or a stream that the projector put aside. */
+export type DeadLetterEntry = {
+  id: string
+  kind: 'message' | 'stream'
+  state: DeadLetterState
+  /** The work queue; of a stream the consumer. */
+  queue: string
+  reason: string
+  code: string
+  message: string
+  type: string | null
+  client_id: string | null
+  command_id: string | null
+  attempts: number
+  retries: number
+  first_at: Instant
+  last_at: Instant
+  closed_at: Instant | null
+  group: string
+}
+
+/** Dead letters of one cause: code, place, and message without ids and numbers. */
+export type DeadLetterGroup = {
+  group: string
+  queue: string
+  code: string
+  message: string
+  count: number
+  first_at: Instant
+  last_at: Instant
+  /** The one that died last. */
+  example_id: string
+}
+
+type Found = DeadLetterEntry & { message_id: string | null; body: Buffer | null; normalised: string }
+
+/** As `normalised` of signature.ts. */
+const withoutParticulars = sql<string>`regexp_replace(regexp_replace(message,
+  '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', '<id>', 'gi'), '\\d+', '<n>', 'g')`
+
+const entries = sql<Found>`(
+  select id::text as id, 'message' as kind, state, queue, reason, code, message, type, client_id, command_id,
+    attempts, retries, first_at, last_at, closed_at, signature as "group", message_id, coalesce(edited_body, body) as body,
+    ${withoutParticulars} as normalised
+  from dead_letters
+  union all
+  select ${parkedId('')} || stream, 'stream', 'open', consumer, 'parked', code, message, null,
+    case when stream like 'journey-%' then substr(stream, 9) end, null,
+    attempts, 0, parked_at, parked_at, null, substr(md5(consumer || ' ' || code || ' ' || ${withoutParticulars}), 1, 16),
+    null, null, ${withoutParticulars}
+  from parked_streams where consumer = ${orderedConsumer}
+)`
+
+const matching = (filter: DeadLetterFilter): Expression<SqlBool> => {
+  const { state, queue, code, type, clientId, since, q, group } = filter
+  const conditions = [
+    sql<boolean>`true`,
+    ...(state === undefined ? [] : [sql<boolean>`state = ${state}`]),
+    ...(queue === undefined ? [] : [sql<boolean>`queue = ${queue}`]),
+    ...(code === undefined ? [] : [sql<boolean>`code = ${code}`]),
+    ...(type === undefined ? [] : [sql<boolean>`type = ${type}`]),
+    ...(clientId === undefined ? [] : [sql<boolean>`client_id = ${clientId}`]),
+    ...(since === undefined ? [] : [sql<boolean>`last_at >= ${since}::timestamptz`]),
+    ...(group === undefined ? [] : [sql<boolean>`"group" = ${group}`]),
+    ...(q === undefined
+      ? []
+      : [
+          sql<boolean>`(concat_ws(' ', id, message_id, command_id, client_id, message) ilike ${containing(q)}
+            or position(convert_to(${q}, 'UTF8') in body) > 0)`,
+        ]),
+  ]
+  return sql<boolean>`(${sql.join(conditions, sql` and `)})`
+}
+
+const containing = (text: string): string => `%${text.replace(/[\\%_]/g, '\\$&')}%`
+
+/** Dead letters, the one that died last first. */
+export const findDeadLetters = (
+  db: Kysely<Tables>,
+  filter: DeadLetterFilter & {
+    limit: number
+    /** Of the last one of the page before. */
+    after?: readonly [lastAt: Instant, id: string] | undefined
+  },
+): Promise<DeadLetterEntry[]> =>
+  db
+    .selectFrom(entries.as('entry'))
+    .select(listed)
+    .where(matching(filter))
+    .$if(filter.after !== undefined, (query) =>
+      query.where(sql<boolean>`(last_at, id) < (${filter.after?.[0]}::timestamptz, ${filter.after?.[1]}::text)`),
+    )
+    .orderBy('last_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(filter.limit)
+    .execute()
+
+const listed = [
+  'id',
+  'kind',
+  'state',
+  'queue',
+  'reason',
+  'code',
+  'message',
+  'type',
+  'client_id',
+  'command_id',
+  'attempts',
+  'retries',
+  'first_at',
+  'last_at',
+  'closed_at',
+  'group',
+] as const satisfies (keyof DeadLetterEntry)[]
+
+/** The causes of dead letters, the most frequent first. */
+export const deadLetterGroups = (
+  db: Kysely<Tables>,
+  filter: DeadLetterFilter & { limit: number },
+): Promise<DeadLetterGroup[]> =>
+  db
+    .selectFrom(entries.as('entry'))
+    .select([
+      'group',
+      'queue',
+      'code',
+      sql<string>`min(normalised)`.as('message'),
+      sql<number>`count(*)`.as('count'),
+      sql<Instant>`min(first_at)`.as('first_at'),
+      sql<Instant>`max(last_at)`.as('last_at'),
+      sql<string>`(array_agg(id order by last_at desc, id))[1]`.as('example_id'),
+    ])
+    .where(matching(filter))
+    .groupBy(['group', 'queue', 'code'])
+    .orderBy('count', 'desc')
+    .orderBy('group')
+    .limit(filter.limit)
+    .execute()
+
+/** Everything of a message that died, and what was done with it, in order. */
+export const deadLetterOf = async (
+  db: Kysely<Tables>,
+  id: string,
+): Promise<{ row: DeadLetterRow; actions: DeadLetterAction[] } | undefined> => {
+  const row = await db.selectFrom('dead_letters').selectAll().where('id', '=', id).executeTakeFirst()
+  if (!row) return undefined
+  const actions = await db
+    .selectFrom('dead_letter_actions')
+    .selectAll()
+    .where('dead_letter_id', '=', id)
+    .orderBy('at')
+    .execute()
+  return { row, actions }
+}
+
+/** The same of a parked stream. */
+export const parkedStreamOf = async (
+  db: Kysely<Tables>,
+  stream: string,
+): Promise<{ row: ParkedStream; actions: DeadLetterAction[] } | undefined> => {
+  const row = await db
+    .selectFrom('parked_streams')
+    .selectAll()
+    .where('consumer', '=', orderedConsumer)
+    .where('stream', '=', stream)
+    .executeTakeFirst()
+  if (!row) return undefined
+  const actions = await db
+    .selectFrom('dead_letter_actions')
+    .selectAll()
+    .where('consumer', '=', orderedConsumer)
+    .where('stream', '=', stream)
+    .orderBy('at')
+    .execute()
+  return { row, actions }
+}
+
+/** The ids of dead letters that match now and are open, the one that died first first; for a job's frozen set. */
+export const openIds = (filter: DeadLetterFilter) =>
+  sql<{ id: string; n: number }>`(
+    select id, row_number() over (order by last_at, id)::int as n from ${entries} entry
+    where ${matching(filter)} and state = 'open')`

@@ -1,0 +1,189 @@
+import { clientIdPattern } from '@journey/contracts'
+import type { JsonObject } from '@journey/domain'
+import {
+  deadLetterGroups,
+  deadLetterOf,
+  findDeadLetters,
+  parkedStreamIn,
+  parkedStreamOf,
+  type Database,
+  type DeadLetterEntry,
+  type DeadLetterFilter,
+  type DeadLetterState,
+} from '@journey/read-model'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { actorOf } from '../actor.js'
+import { answers } from '../openapi/document.js'
+import { isUuid, pageOf, pageParameters, placeOf } from '../paging.js'
+import { problem } from '../problems.js'
+import type { Triage } from '../triage/triage.js'
+import { messageView, streamView } from '../triage/view.js'
+
+/** A filter as callers write it. */
+export type AskedFilter = {
+  state?: DeadLetterState
+  queue?: string
+  code?: string
+  type?: string
+  client_id?: string
+  since?: string
+  q?: string
+  group?: string
+}
+
+const text = { type: 'string', minLength: 1, maxLength: 255, pattern: '^[^\\u0000]*$' } as const
+
+export const filterParameters = {
+  state: { type: 'string', enum: ['open', 'retrying', 'resolved', 'discarded'] },
+  queue: { ...text, description: 'The work queue it died in; `projector` for parked streams' },
+  code: { ...text, description: 'The error code' },
+  type: { ...text, description: 'The type of command or event, or the intent' },
+  client_id: { type: 'string', pattern: clientIdPattern.source },
+  since: { type: 'string', format: 'date-time', description: 'Died at this time or later' },
+  q: { ...text, description: 'Part of the message, the ids or the body' },
+  group: { ...text, description: 'The `group` of a cause' },
+} as const
+
+const tags = ['dead letters']
+const params = { type: 'object', properties: { id: { type: 'string' } } } as const
+const reason = { type: 'string', minLength: 1, maxLength: 2000, pattern: '^[^\\u0000]*$' } as const
+const body = (properties: object, required: readonly string[] = []) => ({
+  type: 'object',
+  additionalProperties: false,
+  properties,
+  required,
+})
+
+type Paged = { limit: number; cursor?: string }
+type Id = { id: string }
+
+export const deadLetterRoutes = (app: FastifyInstance, db: Database['db'], triage: Triage): void => {
+  app.get<{ Querystring: AskedFilter & Paged }>(
+    '/dead-letters',
+    {
+      schema: {
+        tags,
+        summary: 'Messages that nobody could handle, and streams that were put aside; the one that died last first',
+        querystring: body({ ...filterParameters, ...pageParameters }),
+        response: answers({ 200: 'DeadLetterPage' }),
+      },
+    },
+    async ({ query: { limit, cursor, ...asked } }) => {
+      const after = placeOf(cursor, ['instant', 'text'])
+      const rows = await findDeadLetters(db, { ...filterOf(asked), limit: limit + 1, after })
+      return pageOf<DeadLetterEntry, DeadLetterEntry>(
+        rows,
+        limit,
+        ({ last_at, id }) => [last_at, id],
+        (entry) => entry,
+      )
+    },
+  )
+
+  app.get<{ Querystring: AskedFilter & { limit: number } }>(
+    '/dead-letters/groups',
+    {
+      schema: {
+        tags,
+        summary:
+          'The causes of dead letters: code, queue, and message without ids and numbers; the most frequent first',
+        querystring: body({ ...filterParameters, limit: pageParameters.limit }),
+        response: answers({ 200: 'DeadLetterGroups' }),
+      },
+    },
+    async ({ query: { limit, ...asked } }) => ({
+      items: await deadLetterGroups(db, { ...filterOf(asked), limit }),
+      next_cursor: null,
+    }),
+  )
+
+  app.get<{ Params: Id }>(
+    '/dead-letters/:id',
+    {
+      schema: {
+        tags,
+        summary: 'One of them, whole: body, headers, the way it took, earlier tries, and who did what with it',
+        params,
+        response: answers({ 200: 'DeadLetter' }),
+      },
+    },
+    async ({ params: { id } }) => {
+      const stream = parkedStreamIn(id)
+      if (stream !== undefined) {
+        const parked = await parkedStreamOf(db, stream)
+        if (parked) return streamView(parked)
+      }
+      const found = isUuid(id) ? await deadLetterOf(db, id) : undefined
+      if (found) return messageView(found)
+      throw problem(404, 'dead_letter/unknown', 'There is no dead letter with this id; closed ones are kept for 7 days')
+    },
+  )
+
+  app.post<{ Params: Id; Body: { reason?: string } }>(
+    '/dead-letters/:id/retry',
+    {
+      preValidation: optionalBody,
+      schema: {
+        tags,
+        summary: 'Send a message back to where it died, or try a parked stream again',
+        description:
+          'It is `resolved` once its consumer has settled it; one that dies again is `open` again with one try more.',
+        params,
+        body: body({ reason }),
+        response: answers({ 202: 'DeadLetterActing' }),
+      },
+    },
+    async (request, reply) => {
+      const acting = await triage.retry(request.params.id, byOf(request))
+      return reply.code(202).send(acting)
+    },
+  )
+
+  app.post<{ Params: Id; Body: { reason: string } }>(
+    '/dead-letters/:id/discard',
+    {
+      preValidation: optionalBody,
+      schema: {
+        tags,
+        summary: 'Close it unsettled, for a reason',
+        params,
+        body: body({ reason }, ['reason']),
+        response: answers({ 200: 'DeadLetterActing' }),
+      },
+    },
+    (request) => triage.discard(request.params.id, byOf(request)),
+  )
+
+  app.patch<{ Params: Id; Body: { body: JsonObject; reason?: string } }>(
+    '/dead-letters/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Mend a command before its retry',
+        description:
+          'The mended command is a new one: it gets a `command_id` of its own unless it brings one. Events and tasks are never edited.',
+        params,
+        body: body({ body: { type: 'object', additionalProperties: true }, reason }, ['body']),
+        response: answers({ 200: 'DeadLetterActing' }),
+      },
+    },
+    (request) => triage.edit(request.params.id, request.body.body, byOf(request)),
+  )
+}
+
+export const filterOf = ({ client_id, since, ...asked }: AskedFilter): DeadLetterFilter => ({
+  ...asked,
+  clientId: client_id,
+  since: since === undefined ? undefined : new Date(since).toISOString(),
+})
+
+export const byOf = (request: FastifyRequest<{ Body: { reason?: string } }>) => ({
+  actor: actorOf(request),
+  reason: request.body.reason ?? null,
+})
+
+/** Nothing said is nothing to say. */
+const optionalBody = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
+  request.body ??= {}
+  done()
+}

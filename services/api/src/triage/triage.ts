@@ -1,0 +1,168 @@
+import { commandQueue, readCommand } from '@journey/contracts'
+import type { JsonObject } from '@journey/domain'
+import type { Publisher } from '@journey/messaging'
+import {
+  beginRetry,
+  deadLetterOf,
+  discardDeadLetter,
+  editDeadLetter,
+  notePublished,
+  noteStreamAction,
+  parkedStreamIn,
+  parkedStreamOf,
+  withdrawRetry,
+  type Acted,
+  type By,
+  type Database,
+  type Retry,
+} from '@journey/read-model'
+import { codeOf, familyOf, type Log } from '@journey/runtime'
+import { randomUUID } from 'node:crypto'
+import { isUuid } from '../paging.js'
+import { problem, type ProblemError } from '../problems.js'
+import { publicationOf } from './publication.js'
+
+/** What an action has made of a dead letter. A freed stream is `resolved`; one that could not be freed is `open` as before. */
+export type Acting = {
+  id: string
+  state: 'open' | 'retrying' | 'resolved' | 'discarded'
+  /** The how manieth retry this is; null where that is no question. */
+  retry: number | null
+  command_id: string | null
+}
+
+/** What people do with dead letters. Every action is written down with who did it and why. */
+export interface Triage {
+  /**
+   * Sends a message back to where it died, or tries a parked stream again. Once this resolves the retry is stored; while the broker
+   * is away it is published as soon as it is back.
+   *
+   * @param also done in the transaction that stores the retry of a message
+   * @throws 404 `dead_letter/unknown`, 409 `dead_letter/not_open`, `dead_letter/task_over`; `broker/unroutable`: it is open again
+   */
+  retry(id: string, by: By, also?: Parameters<typeof beginRetry>[3]): Promise<Acting>
+  /** Publishes a stored retry; says whether it is safe on the bus now. @throws as `retry`, when it can never be */
+  publish(retry: Retry, by: By): Promise<boolean>
+  /** @throws 404 `dead_letter/unknown`, 409 `dead_letter/not_open`, `dead_letter/stream_not_discardable` */
+  discard(id: string, by: By): Promise<Acting>
+  /**
+   * Puts a mended command in the place of an open one: a new command, with an id of its own unless it brings one.
+   *
+   * @throws 404 `dead_letter/unknown`, 409 `dead_letter/not_open`, `dead_letter/not_a_command`
+   * @throws malformed `command/…`, `json/…`: it would die again
+   */
+  edit(id: string, body: JsonObject, by: By): Promise<Acting>
+}
+
+export const createTriage = (options: {
+  db: Database['db']
+  publisher: Publisher
+  /** Tries a parked stream again. */
+  freeStream: (stream: string) => Promise<unknown>
+  now: () => Date
+  log: Log
+}): Triage => {
+  const { db, publisher, freeStream, now, log } = options
+
+  const publish: Triage['publish'] = async (retry, by) => {
+    const { exchange, key, body, properties } = publicationOf(retry)
+    try {
+      await publisher.publish(exchange, key, body, properties)
+    } catch (error) {
+      if (familyOf(error) === 'unavailable' && codeOf(error) !== 'broker/unroutable') {
+        log.warn({ deadLetter: retry.id, code: codeOf(error) }, 'a retry waits for the broker')
+        return false
+      }
+      await withdrawRetry(db, retry, { actor: by.actor, reason: codeOf(error) })
+      throw error
+    }
+    await notePublished(db, retry)
+    log.info({ deadLetter: retry.id, retry: retry.retry, queue: retry.queue }, 'dead letter retried')
+    return true
+  }
+
+  const retryStream = async (id: string, stream: string, by: By): Promise<Acting> => {
+    if (!(await parkedStreamOf(db, stream))) throw unknown()
+    await noteStreamAction(db, stream, 'retry', by)
+    await freeStream(stream)
+    const isFree = !(await parkedStreamOf(db, stream))
+    if (isFree) await noteStreamAction(db, stream, 'resolve', by)
+    return { id, state: isFree ? 'resolved' : 'open', retry: null, command_id: null }
+  }
+
+  const known = async (id: string) => {
+    const found = isUuid(id) ? await deadLetterOf(db, id) : undefined
+    if (!found) throw unknown()
+    return found.row
+  }
+
+  return {
+    publish,
+    retry: async (id, by, also) => {
+      const stream = parkedStreamIn(id)
+      if (stream !== undefined) return retryStream(id, stream, by)
+      const { queue, body } = await known(id)
+      if (isTaskQueue(queue) && isOver(body, now()))
+        throw problem(
+          409,
+          'dead_letter/task_over',
+          'The deadline of this attempt has passed, and what became of it is decided: retry the task of its unit of work, and discard this',
+        )
+      const retry = done(await beginRetry(db, id, by, also))
+      await publish(retry, by)
+      return { id, state: 'retrying', retry: retry.retry, command_id: retry.command_id }
+    },
+    discard: async (id, by) => {
+      if (parkedStreamIn(id) !== undefined)
+        throw problem(
+          409,
+          'dead_letter/stream_not_discardable',
+          'A parked stream cannot be discarded: its events are stored, and the rows need them. Mend the cause and retry it',
+        )
+      const { command_id } = await known(id)
+      done(await discardDeadLetter(db, id, by))
+      return { id, state: 'discarded', retry: null, command_id }
+    },
+    edit: async (id, body, by) => {
+      const row = parkedStreamIn(id) === undefined ? await known(id) : undefined
+      if (row?.queue !== commandQueue)
+        throw problem(
+          409,
+          'dead_letter/not_a_command',
+          'Only commands are edited: an event is a fact, and what is derived from one follows it. Mend the reader, and retry',
+        )
+      const type = body.command_type ?? row.type
+      const command_id = body.command_id ?? randomUUID()
+      const whole = { ...body, command_id, ...(typeof type === 'string' && { command_type: type }) }
+      const edited = Buffer.from(JSON.stringify(whole))
+      const { commandId, command } = readCommand({ body: edited, routingKey: '', headers: {} })
+      const clientId = 'client_id' in command.data ? command.data.client_id : undefined
+      done(await editDeadLetter(db, id, { body: edited, commandId, type: command.type, clientId }, by))
+      return { id, state: 'open', retry: null, command_id: commandId }
+    },
+  }
+}
+
+const unknown = (): ProblemError =>
+  problem(404, 'dead_letter/unknown', 'There is no dead letter with this id; closed ones are kept for 7 days')
+
+const done = <Done>(acted: Acted<Done>): Done => {
+  if (acted === 'unknown') throw unknown()
+  if ('done' in acted) return acted.done
+  const { refused: state } = acted
+  throw problem(409, 'dead_letter/not_open', `The dead letter is ${state}, so nothing can be done with it now`, [], {
+    state,
+  })
+}
+
+const isTaskQueue = (queue: string): boolean => /^(tasks|agent)\./.test(queue)
+
+/** A task whose deadline has passed; one that cannot be read has none. */
+const isOver = (body: Buffer, now: Date): boolean => {
+  try {
+    const { deadline } = JSON.parse(body.toString()) as { deadline?: unknown }
+    return typeof deadline === 'string' && Date.parse(deadline) <= now.getTime()
+  } catch {
+    return false
+  }
+}
