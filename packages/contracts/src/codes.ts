@@ -31,6 +31,7 @@ export const codes = {
   'replay/another_under_way': 'The consumer has a replay that is running or paused. Wait for its end, or cancel it.',
   'replay/ended': 'The replay is over; it can be neither paused, resumed nor cancelled. Start another one.',
   'replay/queue_gone': 'The queue that was replayed to was deleted. Declare it and replay again.',
+  'replay/streams_left': 'Some streams could not be applied and stay as they were; the message names the first.',
   'stream/deleted': 'The stream was tombstoned in EventStoreDB; nothing can be written to it again.',
 
   // Malformed: this can never be read. Dead-lettered at once; HTTP 400, 413, 415 or 422.
@@ -121,6 +122,7 @@ export const codes = {
   // Someone wrote first: decided again on the fresh state.
   'stream/moved': 'The stream has moved on since it was read.',
   'database/serialization': 'Two transactions met; one is tried again.',
+  'replay/stopped': 'The replay was paused or cancelled just before its end.',
   'database/duplicate': 'The row is there already.',
 
   // Why a task failed, in task.execution_failed.

@@ -15,6 +15,10 @@ export type DatabaseOptions = {
   poolSize?: number
   /** What a statement may take before PostgreSQL gives it up. */
   statementTimeoutMs?: number
+  /** Names without a schema mean this one alone; default: as the server has it. */
+  schema?: string
+  /** Whether a commit waits until it is on disk; off, the last of them may be lost in a crash of the server, none half. */
+  isCommitDurable?: boolean
 }
 
 /**
@@ -33,7 +37,7 @@ export type Database = {
 
 /** Nothing is connected until the first query; a lost connection is replaced at the next one. */
 export const createDatabase = (options: DatabaseOptions): Database => {
-  const { url, log, name, poolSize = 10, statementTimeoutMs = 30_000 } = options
+  const { url, log, name, poolSize = 10, statementTimeoutMs = 30_000, schema, isCommitDurable = true } = options
   const pool = new pg.Pool({
     connectionString: url,
     application_name: name,
@@ -50,6 +54,8 @@ export const createDatabase = (options: DatabaseOptions): Database => {
            set_config('statement_timeout', $1, false)`,
         [String(statementTimeoutMs)],
       )
+      if (schema !== undefined) await client.query(`select set_config('search_path', quote_ident($1), false)`, [schema])
+      if (!isCommitDurable) await client.query('set synchronous_commit = off')
     },
   })
   pool.on('error', (error) => log.warn({ err: error }, 'an idle connection to PostgreSQL was lost'))

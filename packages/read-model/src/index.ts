@@ -38,6 +38,7 @@ export type {
 } from './journeys/table.js'
 export type { ReplayFilter, ReplayMode, ReplayRow, ReplaysTable, ReplayState } from './replays/table.js'
 export {
+  completeReplay,
   findReplays,
   moveReplay,
   replayOf,
@@ -49,6 +50,15 @@ export {
   type ReplayMove,
   type ReplayProgress,
 } from './replays/store.js'
+export {
+  analyzeGeneration,
+  createGeneration,
+  dropGeneration,
+  generationExists,
+  streamsBehind,
+  swapGeneration,
+  type Behind,
+} from './rebuild/generation.js'
 export { runReplays, type ReplayJob, type ReplayWork } from './replays/runner.js'
 export type { TimerRow, TimersTable } from './timers/table.js'
 export type { StageTransitionsTable, TransitionRow } from './transitions/table.js'
@@ -64,8 +74,9 @@ export type {
 } from './works/table.js'
 export { fold, foldAll, type Existing, type Folded, type Rows, type Step } from './projection/fold.js'
 export { project } from './projection/project.js'
+export { reproject } from './projection/reproject.js'
 export { applyBatch, retryParked, type Applied, type Consumer } from './gates/apply-batch.js'
-export { appliedRevision } from './gates/gates.js'
+export { appliedEvents, appliedRevision } from './gates/gates.js'
 export { parkedStreams } from './gates/parked.js'
 export { activeByStage } from './journeys/active.js'
 export { passRates } from './evaluations/pass-rates.js'

@@ -4,7 +4,6 @@ import type { OrderedPublisher, Publication } from '@journey/messaging'
 import type { ReplayJob, ReplayRow, ReplayWork } from '@journey/read-model'
 import { Fault } from '@journey/runtime'
 import { publicationOf } from './publication.js'
-import { relayedStreams } from './relay.js'
 
 /** The way to one queue, for as long as a replay takes. */
 export interface Binding {
@@ -106,8 +105,7 @@ const keyOf = ({ consumer, id }: ReplayRow): string => `${consumer}.${id}`
 const meantBy = ({ consumer, filter }: ReplayRow): ((event: StoredEvent) => boolean) => {
   const isSelected = selectionOf(filter ?? {})
   const isHeard = consumer === 'notifier' ? selectionOf({ type: 'journey.*' }) : () => true
-  return (event) =>
-    relayedStreams.some((prefix) => event.stream.startsWith(prefix)) && isSelected(event) && isHeard(event)
+  return (event) => isSelected(event) && isHeard(event)
 }
 
 /** The event as it was published the first time, but for one queue and with the mark of the replay. */

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ourStreams } from '@journey/contracts'
 import type { EventStore, StoredEvent } from '@journey/event-store'
 import type { OrderedPublisher } from '@journey/messaging'
 import { messageOf, type Log, type Part } from '@journey/runtime'
 import type { RelayMeters } from './meters.js'
 import { publicationOf } from './publication.js'
-
-/** The streams whose events go over the bus. */
-export const relayedStreams = ['journey-', 'unit_of_work-', 'agent-', 'received-']
 
 /** Where the relay keeps how far it came. */
 export interface Checkpoint {
@@ -59,7 +57,7 @@ export const createRelay = ({
     try {
       for await (const delivery of store.subscribeToAll({
         after: start ?? 'start',
-        streamPrefixes: relayedStreams,
+        streamPrefixes: ourStreams,
         signal: until,
       })) {
         if (delivery.kind === 'event') {

@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { ownedBy, projectorQueue, topologyFor } from '@journey/contracts'
+import { fromStored, ownedBy, projectorQueue, topologyFor } from '@journey/contracts'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import {
   createBatchConsumer,
@@ -24,17 +24,32 @@ import {
   applyBatch,
   createDatabase,
   keepDeadLetter,
+  lead,
   parkedStreams,
   passRates,
-  readModelConsumer,
+  project,
   resolveRetried,
+  runReplays,
   type Consumer,
   type Database,
+  type ReplayRow,
+  type ReplayWork,
   type Step,
 } from '@journey/read-model'
-import { asPart, createLog, createRegistry, healthServer, inOrder, type Log, type Part } from '@journey/runtime'
+import {
+  asPart,
+  createLog,
+  createRegistry,
+  healthServer,
+  inOrder,
+  inTheBackground,
+  type Log,
+  type Part,
+} from '@journey/runtime'
 import { createProjectorMeters } from './meters.js'
 import { createProjector } from './projector.js'
+import { createRebuild } from './rebuild.js'
+import { createReprocess } from './reprocess.js'
 import type { Settings } from './settings.js'
 
 const service = 'projector'
@@ -64,7 +79,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       url: settings.databaseUrl,
       name: service,
       log: context.get(tokens.log),
-      poolSize: settings.queues + 2, // a transaction per queue, and room for the gauges and the dead letters
+      poolSize: settings.queues + 6, // a transaction per queue, and room for the gauges, the dead letters and replays
     }),
   )
   container
@@ -87,11 +102,15 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     .toDynamicValue((context) =>
       createPublisher({ connection: context.get(tokens.connection), meters: context.get(tokens.meters) }),
     )
-  container
-    .bind<Consumer<Step>>(tokens.consumer)
-    .toDynamicValue((context) =>
-      readModelConsumer(context.get<Database>(tokens.database).db, context.get<EventStore>(tokens.eventStore)),
-    )
+  container.bind<Consumer<Step>>(tokens.consumer).toDynamicValue((context) => ({
+    db: context.get<Database>(tokens.database).db,
+    name: service,
+    project,
+    readMissing: async (stream, from, to) => {
+      const stored = await context.get<EventStore>(tokens.eventStore).read(stream, { from, maxCount: to - from + 1 })
+      return stored.flatMap((one) => fromStored(one) ?? [])
+    },
+  }))
 
   container.bind<Part>(tokens.service).toDynamicValue((context) => {
     const log = context.get<Log>(tokens.log)
@@ -146,6 +165,30 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       meters: busMeters,
       log,
     })
+    const rebuild = createRebuild({
+      db,
+      store,
+      consumer,
+      openGeneration: (schema) =>
+        // What a crash of PostgreSQL takes from it is applied again: the position is written down after it, durably.
+        createDatabase({ url: settings.databaseUrl, name: `${service} rebuild`, log, schema, isCommitDurable: false }),
+      log,
+    })
+    const reprocess = createReprocess({ db, store, consumer, log })
+    const workOf = ({ mode }: ReplayRow): ReplayWork => (mode === 'rebuild' ? rebuild : reprocess)
+    const work: ReplayWork = {
+      run: (job) => workOf(job.replay).run(job),
+      discard: (replay) => workOf(replay).discard(replay),
+    }
+    const replays = inTheBackground('replays', (signal) =>
+      lead({
+        db,
+        name: `${service} replays`,
+        log,
+        signal,
+        work: (signal) => runReplays({ db, consumers: { only: service }, work, log, signal }),
+      }),
+    )
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,
@@ -162,6 +205,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         connection,
         ...queues.map(drain),
         ...consumers,
+        replays,
       ],
       log,
     )

@@ -2,12 +2,13 @@ import { expect } from 'chai'
 import { busTypesOf, selectionOf } from './selection.js'
 
 describe('a selection of events', () => {
-  const started = { type: 'JourneyStarted', data: { client_id: 'a' } }
-  const created = { type: 'UnitOfWorkCreated', data: { client_id: 'b' } }
-  const agent = { type: 'AgentCreated', data: { agent_id: 'x' } }
-  const foreign = { type: 'Foreign', data: { client_id: 'a' } }
+  const started = { type: 'JourneyStarted', data: { client_id: 'a' }, stream: 'journey-a' }
+  const created = { type: 'UnitOfWorkCreated', data: { client_id: 'b' }, stream: 'unit_of_work-w' }
+  const agent = { type: 'AgentCreated', data: { agent_id: 'x' }, stream: 'agent-x' }
+  const foreign = { type: 'Foreign', data: { client_id: 'a' }, stream: 'journey-a' }
+  const elsewhere = { ...started, stream: 'copy-a' }
   const chosen = (selection: Parameters<typeof selectionOf>[0]) =>
-    [started, created, agent, foreign].filter(selectionOf(selection))
+    [started, created, agent, foreign, elsewhere].filter(selectionOf(selection))
 
   it('takes every event of ours when nothing is said', () =>
     expect(chosen({})).to.deep.equal([started, created, agent]))

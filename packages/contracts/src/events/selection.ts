@@ -1,6 +1,9 @@
 import type { Stored } from './event.js'
 import { busTypes, isStoredType, type BusType } from './names.js'
 
+/** The streams whose events are ours, by the beginnings of their names: these go over the bus and into the read model. */
+export const ourStreams = ['journey-', 'unit_of_work-', 'agent-', 'received-']
+
 /** Which events are meant: a bus type or all of a family (`journey.*`), and the client they are about. Nothing given: all of ours. */
 export type EventSelection = { type?: string | undefined; client_id?: string | undefined }
 
@@ -14,10 +17,11 @@ export const busTypesOf = (type: string): BusType[] =>
 export const selectionOf = ({
   type,
   client_id,
-}: EventSelection): ((stored: Pick<Stored, 'type' | 'data'>) => boolean) => {
+}: EventSelection): ((stored: Pick<Stored, 'type' | 'data' | 'stream'>) => boolean) => {
   const types = new Set<string>(type === undefined ? Object.values(busTypes) : busTypesOf(type))
-  return ({ type, data }) =>
+  return ({ type, data, stream }) =>
     isStoredType(type) &&
+    ourStreams.some((prefix) => stream.startsWith(prefix)) &&
     types.has(busTypes[type]) &&
     (client_id === undefined || (data as { client_id?: unknown } | null)?.client_id === client_id)
 }

@@ -43,6 +43,16 @@ export const moveGates = async (
     where projection_gates.consumer = ${consumer} and projection_gates.stream = applied.stream`.execute(transaction)
 }
 
+/** How many events a consumer has applied, over all streams. */
+export const appliedEvents = async (db: Kysely<Tables>, consumer: string): Promise<number> => {
+  const row = await db
+    .selectFrom('projection_gates')
+    .select(sql<number>`coalesce(sum(revision + 1), 0)::bigint`.as('events'))
+    .where('consumer', '=', consumer)
+    .executeTakeFirstOrThrow()
+  return row.events
+}
+
 /** The last revision of a stream that a consumer has applied; -1 when none. */
 export const appliedRevision = async (db: Kysely<Tables>, consumer: string, stream: string): Promise<number> => {
   const row = await db

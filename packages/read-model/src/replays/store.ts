@@ -1,6 +1,6 @@
-import { sql, type Kysely } from 'kysely'
+import { sql, type Kysely, type Transaction } from 'kysely'
 import type { Actor, Instant } from '@journey/domain'
-import { codeOf, messageOf } from '@journey/runtime'
+import { codeOf, conflict, messageOf } from '@journey/runtime'
 import { json, jsonOrNull } from '../columns.js'
 import type { Tables } from '../tables.js'
 import type { ReplayFilter, ReplayMode, ReplayRow, ReplayState } from './table.js'
@@ -137,6 +137,26 @@ export const saveReplayProgress = async (
     .returning('state')
     .executeTakeFirst()
   return row?.state
+}
+
+/**
+ * Ends a replay in the transaction that holds its effect, so that both happen or neither.
+ *
+ * @throws conflict `replay/stopped` when it was paused or cancelled meanwhile
+ */
+export const completeReplay = async (
+  transaction: Transaction<Tables>,
+  id: string,
+  { done, total }: { done: number; total: number },
+): Promise<void> => {
+  const { numUpdatedRows } = await transaction
+    .updateTable('replays')
+    .set({ state: 'completed', done, total, updated_at: sql<Instant>`now()`, ended_at: sql<Instant>`now()` })
+    .where('id', '=', id)
+    .where('state', '=', 'running')
+    .executeTakeFirst()
+  if (numUpdatedRows === 0n)
+    throw conflict('replay/stopped', `The replay ${id} was paused or cancelled just before its end`)
 }
 
 /** Ends a running replay; one that was paused or cancelled meanwhile stays so. */
