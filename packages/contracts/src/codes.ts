@@ -89,12 +89,12 @@ export const codes = {
     'A rebuild makes the whole read model anew: no to, no filter. Take reprocess for a part.',
   'replay/from_in_future': 'Nothing has happened since a time that lies in the future.',
   'replay/window_empty': 'The end of the window must be later than its beginning.',
-  'revision/not_reached': 'The read model does not have this revision yet. Ask again.',
   'dead_letter/unknown': 'There is no dead letter with this id. Closed ones are kept for 7 days.',
   'dead_letter/not_open': 'The dead letter is being retried, or closed; the message says which.',
   'dead_letter/not_a_command': 'Only commands are edited. Events are facts.',
   'dead_letter/task_over': 'The deadline of the attempt has passed. Retry the task of its unit of work.',
   'dead_letter/stream_not_discardable': 'A parked stream cannot be left out. Mend the cause and retry it.',
+  'revision/not_reached': 'The read model does not have this revision yet. Ask again.',
 
   // A server is away: tried again by itself, nothing is used up. HTTP 503.
   'broker/away': 'RabbitMQ cannot be reached.',

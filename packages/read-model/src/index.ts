@@ -75,6 +75,7 @@ export type {
 export { fold, foldAll, type Existing, type Folded, type Rows, type Step } from './projection/fold.js'
 export { project } from './projection/project.js'
 export { reproject } from './projection/reproject.js'
+export { readModelConsumer } from './projection/consumer.js'
 export { applyBatch, retryParked, type Applied, type Consumer } from './gates/apply-batch.js'
 export { appliedEvents, appliedRevision } from './gates/gates.js'
 export { parkedStreams } from './gates/parked.js'
@@ -83,18 +84,6 @@ export { passRates } from './evaluations/pass-rates.js'
 export { answerOf, claim, purge, settle, type Claim, type Claimed } from './commands/outcomes.js'
 export { keepDeadLetter, type DeadCommand, type Letter } from './dead-letters/keep.js'
 export { resolveRetried, resolveTasks } from './dead-letters/resolve.js'
-export { noteHeartbeat } from './heartbeats/note.js'
-export { liveAgents, registeredAgents, type LiveAgent } from './agents/alive.js'
-export { readModelConsumer } from './projection/consumer.js'
-export { loadCheckpoint, notePosition, positionBefore, saveCheckpoint } from './checkpoints/checkpoint.js'
-export { lead } from './leadership/leadership.js'
-export { cancelTimers, fireDue, setTimers, type TimedCommand, type Timer } from './timers/timers.js'
-export {
-  dispatchWaiting,
-  settleDispatches,
-  storeDispatches,
-  waitingDispatches,
-  type Dispatch,
 export { deadLetterCounts, purgeDeadLetters } from './dead-letters/care.js'
 export {
   deadLetterJobOf,
@@ -128,6 +117,17 @@ export {
   type By,
   type Retry,
 } from './dead-letters/retrying.js'
+export { noteHeartbeat } from './heartbeats/note.js'
+export { liveAgents, registeredAgents, type LiveAgent } from './agents/alive.js'
+export { loadCheckpoint, notePosition, positionBefore, saveCheckpoint } from './checkpoints/checkpoint.js'
+export { lead } from './leadership/leadership.js'
+export { cancelTimers, fireDue, setTimers, type TimedCommand, type Timer } from './timers/timers.js'
+export {
+  dispatchWaiting,
+  settleDispatches,
+  storeDispatches,
+  waitingDispatches,
+  type Dispatch,
   type Dispatched,
   type WaitingDispatch,
 } from './dispatches/dispatches.js'

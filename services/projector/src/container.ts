@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { fromStored, ownedBy, projectorQueue, topologyFor } from '@journey/contracts'
+import { ownedBy, projectorQueue, topologyFor } from '@journey/contracts'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import {
   createBatchConsumer,
@@ -27,7 +27,7 @@ import {
   lead,
   parkedStreams,
   passRates,
-  project,
+  readModelConsumer,
   resolveRetried,
   runReplays,
   type Consumer,
@@ -102,15 +102,11 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     .toDynamicValue((context) =>
       createPublisher({ connection: context.get(tokens.connection), meters: context.get(tokens.meters) }),
     )
-  container.bind<Consumer<Step>>(tokens.consumer).toDynamicValue((context) => ({
-    db: context.get<Database>(tokens.database).db,
-    name: service,
-    project,
-    readMissing: async (stream, from, to) => {
-      const stored = await context.get<EventStore>(tokens.eventStore).read(stream, { from, maxCount: to - from + 1 })
-      return stored.flatMap((one) => fromStored(one) ?? [])
-    },
-  }))
+  container
+    .bind<Consumer<Step>>(tokens.consumer)
+    .toDynamicValue((context) =>
+      readModelConsumer(context.get<Database>(tokens.database).db, context.get<EventStore>(tokens.eventStore)),
+    )
 
   container.bind<Part>(tokens.service).toDynamicValue((context) => {
     const log = context.get<Log>(tokens.log)
