@@ -157,6 +157,7 @@ export const codes = {
   'embedded/port_taken': 'Another program listens on a port that was given.',
   'embedded/no_free_port': 'No free port was found.',
   'embedded/state_in_use': 'Another start uses this folder. Stop it, or set JOURNEY_STATE_DIR.',
+  'embedded/server_away': 'A server named by a setting cannot be used; the message names the setting and why.',
   'embedded/not_a_state_folder': 'The folder to be removed is not one of ours.',
   'embedded/not_built': 'The compiled program is missing. Run npm run build.',
   'embedded/postgres_missing': 'There is no PostgreSQL and none can be installed; the message says what to do.',

@@ -1,10 +1,13 @@
-import { IsBoolean, IsIn, IsInt, IsNotEmpty, IsOptional, IsString, Max, Min } from 'class-validator'
+import { IsBoolean, IsIn, IsInt, IsNotEmpty, IsOptional, IsString, Matches, Max, Min } from 'class-validator'
 import { FromEnv } from './settings.js'
 
 /** Settings every service has: where the three servers are, how much to log, where its own health server listens. */
 export class ServerSettings {
   /** Whole address; wins over the parts. */
-  @FromEnv('DATABASE_URL') @IsOptional() @IsString() databaseUrlWhole?: string
+  @FromEnv('DATABASE_URL')
+  @IsOptional()
+  @Matches(/^postgres(ql)?:\/\//, { message: 'must look like postgres://user:password@host:port/database' })
+  databaseUrlWhole?: string
   @FromEnv('JOURNEY_STATE_STORE') @IsIn(['postgresql']) stateStore = 'postgresql'
   @FromEnv('JOURNEY_STATE_DB_HOST') @IsNotEmpty() stateDbHost = '127.0.0.1'
   @FromEnv('JOURNEY_STATE_DB_PORT') @IsInt() @Min(1) @Max(65535) stateDbPort = 5432
@@ -12,7 +15,10 @@ export class ServerSettings {
   @FromEnv('JOURNEY_STATE_DB_USER') @IsNotEmpty() stateDbUser = 'journey_orchestrator'
   @FromEnv('JOURNEY_STATE_DB_PASSWORD') @IsString() stateDbPassword = ''
 
-  @FromEnv('EVENT_STORE_URL') @IsOptional() @IsString() eventStoreUrlWhole?: string
+  @FromEnv('EVENT_STORE_URL')
+  @IsOptional()
+  @Matches(/^esdb(\+discover)?:\/\//, { message: 'must look like esdb://host:port?tls=false' })
+  eventStoreUrlWhole?: string
   @FromEnv('JOURNEY_EVENT_STORE') @IsIn(['eventstoredb']) eventStore = 'eventstoredb'
   @FromEnv('JOURNEY_EVENT_STORE_HOST') @IsNotEmpty() eventStoreHost = '127.0.0.1'
   @FromEnv('JOURNEY_EVENT_STORE_PORT') @IsInt() @Min(1) @Max(65535) eventStorePort = 2113
@@ -20,7 +26,10 @@ export class ServerSettings {
   @FromEnv('JOURNEY_EVENT_STORE_PASSWORD') @IsString() eventStorePassword = ''
   @FromEnv('JOURNEY_EVENT_STORE_TLS') @IsBoolean() eventStoreTls = false
 
-  @FromEnv('RABBITMQ_URL') @IsOptional() @IsString() amqpUrlWhole?: string
+  @FromEnv('RABBITMQ_URL')
+  @IsOptional()
+  @Matches(/^amqps?:\/\//, { message: 'must look like amqp://user:password@host:port/vhost' })
+  amqpUrlWhole?: string
   @FromEnv('RABBITMQ_HOST') @IsNotEmpty() rabbitmqHost = '127.0.0.1'
   @FromEnv('RABBITMQ_PORT') @IsInt() @Min(1) @Max(65535) rabbitmqPort = 5672
   @FromEnv('RABBITMQ_USER') @IsNotEmpty() rabbitmqUser = 'guest'

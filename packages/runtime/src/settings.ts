@@ -29,10 +29,12 @@ export const readSettings = <T extends object>(type: new () => T, env: Environme
   }
   const instance = plainToInstance(type, plain)
   const names = new Map(variablesOf(type))
-  for (const error of validateSync(instance, { forbidUnknownValues: false })) {
-    for (const message of Object.values(error.constraints ?? {}))
-      problems.push({ field: names.get(error.property) ?? error.property, code: 'invalid', message })
-  }
+  for (const { property, constraints } of validateSync(instance, { forbidUnknownValues: false }))
+    problems.push({
+      field: names.get(property) ?? property,
+      code: 'invalid',
+      message: inWords(property, constraints ?? {}),
+    })
   if (problems.length > 0) {
     const lines = problems.map(({ field, message }) => `  ${field}: ${message}`)
     throw malformed(
@@ -42,6 +44,15 @@ export const readSettings = <T extends object>(type: new () => T, env: Environme
     )
   }
   return Object.freeze(instance)
+}
+
+/** What is wrong, once: a value of the wrong type breaks its other rules too. The variable is named already. */
+const inWords = (property: string, constraints: Record<string, string>): string => {
+  const rules = Object.keys(constraints)
+  const rule = rules.find((name) => ['isInt', 'isNumber', 'isBoolean'].includes(name)) ?? rules[0] ?? ''
+  return (constraints[rule] ?? 'is not valid')
+    .replace(`${property} `, '')
+    .replace(' conforming to the specified constraints', '')
 }
 
 const variables = new WeakMap<object, Map<string, string>>()

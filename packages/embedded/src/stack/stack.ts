@@ -21,6 +21,7 @@ import { stopLeftovers } from '../supervisor/leftovers.js'
 import type { SupervisedProcess } from '../supervisor/process.js'
 import { removeEndpoints, writeEndpoints, type Endpoints } from './endpoints.js'
 import { createEventStoreProcess } from './event-store.js'
+import { checkGiven, checkGivenDatabase } from './given-servers.js'
 import { migrate } from './migrations.js'
 import { createServiceProcess, serviceNames } from './services.js'
 import { createSteps, type OnStep } from './steps.js'
@@ -98,7 +99,7 @@ export const createStack = (options: StackOptions): Stack => {
 
     const startRabbitMq = () =>
       step('rabbitmq', async (note) => {
-        if (given.amqp) return `the given one at ${new URL(given.amqp).host}`
+        if (given.amqp) return checkGiven('RABBITMQ_URL', given.amqp, 5672)
         const rabbitmq = await run(createRabbitMq({ stateDir, ports: await brokerPorts(ports), log, note }))
         urls.amqp = rabbitmq.url()
         urls.amqp_management = rabbitmq.managementUrl()
@@ -108,7 +109,10 @@ export const createStack = (options: StackOptions): Stack => {
     const startDatabases = async (): Promise<void> => {
       let postgresUrl = ''
       await step('postgresql', async (note) => {
-        if (given.database && given.eventStore) return `the given one at ${new URL(given.database).host}`
+        if (given.database) {
+          const found = await checkGivenDatabase('DATABASE_URL', given.database)
+          if (given.eventStore) return found
+        }
         const postgres = await run(createPostgres({ stateDir, port: await ports.of('postgres'), path, log, note }))
         postgresUrl = postgres.url()
         if (!given.database) urls.database = await ensureDatabase(postgresUrl, settings.stateDbName)
@@ -116,7 +120,7 @@ export const createStack = (options: StackOptions): Stack => {
       })
       await Promise.all([
         step('event store', async () => {
-          if (given.eventStore) return `the given one at ${new URL(given.eventStore).host}`
+          if (given.eventStore) return checkGiven('EVENT_STORE_URL', given.eventStore, 2113)
           const eventStore = await run(
             createEventStoreProcess({
               stateDir,
