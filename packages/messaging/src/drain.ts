@@ -39,7 +39,7 @@ export const createDeadLetterDrain = (options: {
         const letter = { ...readDeadLetter(message, now()), queue } // it came by this queue, whatever it says
         await keep(letter)
         meters.deadLetters.inc({ queue, reason: letter.reason })
-        message.log.warn({ queue, reason: letter.reason, code: letter.code }, 'dead letter kept')
+        message.log.warn({ diedIn: queue, reason: letter.reason, code: letter.code }, 'dead letter kept')
       }),
     })
   }

@@ -65,6 +65,8 @@ const frameworkErrors: Readonly<Record<string, { status: number; code: string; d
     code: 'request/content_length_wrong',
     detail: 'The body is not as long as Content-Length says',
   },
+  // Whoever asked went away in mid-body; nobody reads the answer.
+  ECONNRESET: { status: 400, code: 'request/content_length_wrong', detail: 'The body broke off' },
   FST_ERR_BAD_URL: { status: 400, code: 'request/url_invalid', detail: 'The path is not validly percent-encoded' },
 }
 
