@@ -93,6 +93,7 @@ export const codes = {
   'dead_letter/not_open': 'The dead letter is being retried, or closed; the message says which.',
   'dead_letter/not_a_command': 'Only commands are edited. Events are facts.',
   'dead_letter/task_over': 'The deadline of the attempt has passed. Retry the task of its unit of work.',
+  'dead_letter/job_unknown': 'There is no such job, or it is over.',
   'dead_letter/stream_not_discardable': 'A parked stream cannot be left out. Mend the cause and retry it.',
   'revision/not_reached': 'The read model does not have this revision yet. Ask again.',
 
@@ -116,6 +117,8 @@ export const codes = {
   'event_store_node/database_away': 'The PostgreSQL behind the event store node cannot be reached.',
   'event_store_node/database_in_use':
     'Another node keeps its events in this database. Stop it, or take another database.',
+  'event_store_node/database_full':
+    'The PostgreSQL behind the event store node has no room on its disk. Nothing was written.',
   'event_store_node/stopping': 'The node is stopping.',
   'event_store_node/too_busy': 'The node has more to write than it takes at once.',
 
@@ -158,6 +161,9 @@ export const codes = {
   'embedded/no_free_port': 'No free port was found.',
   'embedded/state_in_use': 'Another start uses this folder. Stop it, or set JOURNEY_STATE_DIR.',
   'embedded/server_away': 'A server named by a setting cannot be used; the message names the setting and why.',
+  'event_store_node/backup_exists': 'The file that a backup is to be written to is there already.',
+  'event_store_node/backup_damaged': 'The backup is cut off, was changed, or is none. Nothing was restored.',
+  'event_store_node/not_empty': 'A backup is restored into an empty database only.',
   'embedded/not_a_state_folder': 'The folder to be removed is not one of ours.',
   'embedded/not_built': 'The compiled program is missing. Run npm run build.',
   'embedded/postgres_missing': 'There is no PostgreSQL and none can be installed; the message says what to do.',

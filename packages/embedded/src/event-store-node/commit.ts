@@ -11,8 +11,14 @@ const insert = `
   select * from unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::uuid[], $7::boolean[], $8::bigint[], $9::text[],
                        $10::bytea[], $11::bytea[])`
 
-/** Commits a draft; when this resolves, it is on disk. A rejection that is not `isRefusal` leaves the outcome unknown. */
-export const commit = async (on: Queryable, { events, streamIds, newStreams }: Draft): Promise<void> => {
+/**
+ * Inserts events and the streams they are the first of; `streamIds` says of each event which stream it belongs to. Outside of a
+ * transaction they are on disk when this resolves, and a rejection that is not `isRefusal` leaves the outcome unknown.
+ */
+export const insertEvents = async (
+  on: Queryable,
+  { events, streamIds, newStreams }: Pick<Draft, 'events' | 'streamIds' | 'newStreams'>,
+): Promise<void> => {
   await ask(on, 'commit', insert, [
     bigintArray(newStreams.map(({ id }) => id)),
     textArray(newStreams.map(({ name }) => name)),

@@ -1,8 +1,18 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { createLog, createRegistry, healthServer, inOrder, runUntilSignal, type Log, type Part } from '@journey/runtime'
+import {
+  createLog,
+  createRegistry,
+  healthServer,
+  inOrder,
+  runUntilSignal,
+  silentLog,
+  type Log,
+  type Part,
+} from '@journey/runtime'
 import { createEventStoreNode } from './event-store-node.js'
-import { createOwnDatabase } from './own-database.js'
+import { addMaintenance } from './maintenance/commands.js'
+import { createOwnDatabase, withOwnDatabase } from './own-database.js'
 
 const path = (process.env.PATH ?? '').split(':')
 
@@ -84,4 +94,8 @@ const serve = async (options: ServeOptions): Promise<void> => {
 }
 
 command.enablePositionalOptions().action(serve)
+addMaintenance(command, [dataOption, databaseOption], (options, work) => {
+  const place = placeOf(options)
+  return 'stateDir' in place ? withOwnDatabase({ ...place, path, log: silentLog() }, work) : work(place.databaseUrl)
+})
 await command.parseAsync()

@@ -2,7 +2,7 @@ import pg from 'pg'
 import { Fault, messageOf, unavailable, type Log, type Part } from '@journey/runtime'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { applyRequest, type WriteOutcome, type WriteRequest } from './apply-request.js'
-import { commit, storedIds } from './commit.js'
+import { insertEvents, storedIds } from './commit.js'
 import { Draft, type StoredId } from './draft.js'
 import { firstEvent } from './first-event.js'
 import { namesBehind, type Head, type Heads } from './heads.js'
@@ -149,6 +149,10 @@ export class Writer implements Part {
         if (outcome) answer(outcome)
       })
     } catch (error) {
+      if (isExhausted(error)) {
+        for (const { refuse } of group) refuse(databaseFull(error))
+        return
+      }
       if (isRefusal(error) && group.length > 1) {
         for (const pending of group) {
           if (this.#client === client) await this.#commitGroup(client, [pending])
@@ -178,7 +182,7 @@ export class Writer implements Part {
     )
     const outcomes = requests.map((request) => applyRequest(draft, request))
     if (draft.events.length > 0) {
-      await commit(client, draft)
+      await insertEvents(client, draft)
       this.#greatestStreamId += BigInt(draft.newStreams.length)
       this.#lastCreated = draft.events[0]?.created ?? this.#lastCreated
       for (const [name, head] of draft.heads) heads.set(name, head)
@@ -272,6 +276,9 @@ export class Writer implements Part {
   }
 }
 
+/** SQLSTATE class 53, such as 53100 disk_full: the statement was undone, and the same one may succeed later. */
+const isExhausted = (error: unknown): boolean => isRefusal(error) && error.code?.startsWith('53') === true
+
 /** How long a stop waits for what is queued. */
 const drainMs = 5_000
 
@@ -285,6 +292,12 @@ const databaseAway = (cause?: unknown): Fault =>
   unavailable(
     'event_store_node/database_away',
     'Server Is Not Ready: its PostgreSQL is away. Repeat with the same event ids; what was written already is not written twice.',
+    cause,
+  )
+const databaseFull = (cause: unknown): Fault =>
+  unavailable(
+    'event_store_node/database_full',
+    `Server Is Not Ready: its PostgreSQL has no room (${messageOf(cause)}). Nothing was written. Free space on its disk; the node then goes on by itself.`,
     cause,
   )
 const tooBusy = (): Fault =>
