@@ -117,5 +117,79 @@ export type Agent = {
 
 export type Approval = { work_id: string; task_id: string; client_id: string; name: string; asked_at: string }
 
+export type DeadLetterEntry = {
+  id: string
+  kind: 'message' | 'stream'
+  state: 'open' | 'retrying' | 'resolved' | 'discarded'
+  queue: string
+  reason: string
+  code: string
+  message: string
+  type: string | null
+  client_id: string | null
+  command_id: string | null
+  attempts: number
+  retries: number
+  first_at: string
+  last_at: string
+  closed_at: string | null
+}
+
+export type DeadLetterGroup = {
+  group: string
+  queue: string
+  code: string
+  message: string
+  count: number
+  first_at: string
+  last_at: string
+  example_id: string
+}
+
+export type DeadLetterContent = { encoding: 'json' | 'text' | 'base64'; size: number; content: unknown }
+
+/** Of a parked stream some fields are missing. */
+export type DeadLetter = DeadLetterEntry & {
+  service?: string | null
+  message_id?: string | null
+  path?: { exchange: string | null; routing_key: string | null; queue: string; x_death: unknown[] }
+  properties?: Record<string, unknown>
+  headers?: Record<string, unknown>
+  body: DeadLetterContent | null
+  edited_body?: DeadLetterContent | null
+  stream: { name: string; first_revision: number; last_seen: number; waits_for: string | null } | null
+  tries: { retry: number; code: string; message: string; at: string }[]
+  actions: { action: string; actor: { type: string; id: string }; reason: string | null; at: string }[]
+}
+
+export type DeadLetterActing = {
+  id: string
+  state: DeadLetterEntry['state']
+  retry: number | null
+  command_id: string | null
+}
+
+export type DeadLetterJob = {
+  id: string
+  state: 'running' | 'completed' | 'stopped' | 'cancelled'
+  progress: { done: number; total: number; resolved: number; failed: number; skipped: number }
+}
+
+export type Replay = {
+  id: string
+  consumer: string
+  mode: string
+  from: string
+  to: string | null
+  filter: Record<string, string> | null
+  dry_run: boolean
+  state: string
+  progress: { done: number; total: number | null }
+  error: { code: string; message: string } | null
+  requested_by: { type: string; id: string }
+  created_at: string
+  ended_at: string | null
+}
+
 export type Page<Item> = { items: Item[]; next_cursor: string | null }
 export type History = Page<HistoryEvent> & { last_cursor: string | null; state: Record<string, unknown> | null }

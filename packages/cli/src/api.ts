@@ -21,6 +21,8 @@ export interface Api {
   /** Every page of a list, joined. */
   all<Item>(path: string, query?: Query): Promise<Item[]>
   post<T>(path: string, body: object, query?: Query, headers?: Readonly<Record<string, string>>): Promise<T>
+  delete<T>(path: string): Promise<T>
+  patch<T>(path: string, body: object): Promise<T>
 }
 
 /** No answer within this is silence; the longest wait that the API offers takes 30 s. */
@@ -78,6 +80,8 @@ export const createApi = ({ url, token }: Address, options: { actor?: string; si
       return items
     },
     post: (path, body, query = {}, headers = {}) => call('POST', path, query, body, headers),
+    delete: (path) => call('DELETE', path, {}),
+    patch: (path, body) => call('PATCH', path, {}, body),
   }
 }
 

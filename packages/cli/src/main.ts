@@ -23,6 +23,7 @@ process.exitCode = await run(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   isTerminal: process.stdout.isTTY,
+  terminal: process.stderr.isTTY ? process.stderr : undefined,
   user: user(),
   signal: interrupt.signal,
 })

@@ -8,6 +8,7 @@ import { approvalVerbs } from './verbs/approvals.js'
 import { configVerbs } from './verbs/config.js'
 import { journeyVerbs } from './verbs/journeys.js'
 import { lookVerbs } from './verbs/look.js'
+import { replayVerbs } from './verbs/replay.js'
 import { validateExitVerb } from './verbs/validate-exit.js'
 import { watchVerb } from './verbs/watch.js'
 import { workVerbs } from './verbs/works.js'
@@ -19,6 +20,8 @@ export type World = {
   err: (text: string) => void
   /** Whether `out` is a terminal. */
   isTerminal: boolean
+  /** Where progress is drawn; undefined when that is no terminal. */
+  terminal?: NodeJS.WritableStream | undefined
   /** The person at the keyboard; stands in the records for what they command. */
   user: string
   /** Aborted by Ctrl-C. */
@@ -26,7 +29,16 @@ export type World = {
 }
 
 /** What a verb works with. */
-export type Context = { api: Api; output: Output; env: Environment; signal: AbortSignal }
+export type Context = {
+  api: Api
+  output: Output
+  env: Environment
+  /** Somebody looks on: long work shows how far it is. */
+  isWatched: boolean
+  /** Where progress is drawn; undefined when that is no terminal. */
+  terminal: NodeJS.WritableStream | undefined
+  signal: AbortSignal
+}
 
 /** Makes a command's action of what a verb does; done unless it says otherwise. */
 export type Action = <Options>(
@@ -52,6 +64,8 @@ export const run = async (args: readonly string[], world: World): Promise<ExitCo
       },
       output,
       env: world.env,
+      isWatched: world.isTerminal && !json,
+      terminal: world.terminal,
       signal: world.signal,
     }
     seen.exitCode = (await verb(context, options)) ?? exitCodes.done
@@ -93,6 +107,7 @@ const programOf = (action: Action, world: World): Command => {
     agentVerbs,
     approvalVerbs,
     watchVerb,
+    replayVerbs,
     configVerbs,
   ])
     add(program, action)
