@@ -8,12 +8,16 @@ const benches = {
     about: 'whole journeys through the whole system, from commands on the bus to the read model',
     load: () => import('./journeys.mjs'),
   },
+  'event-store': {
+    about: 'the event store node beside bare PostgreSQL: appends by 1, 16 and 64 clients, reads of the whole log',
+    load: () => import('./event-store.mjs'),
+  },
 }
 
 const help = `npm run bench -- <name> [options]
 
 ${Object.entries(benches)
-  .map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`)
+  .map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`)
   .join('\n')}
 
 npm run bench -- <name> --help lists the options of one.`
