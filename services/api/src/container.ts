@@ -28,6 +28,8 @@ import { createFreshness, type Freshness } from './journeys/freshness.js'
 import { createListener } from './listener.js'
 import { createServer } from './server.js'
 import { accessOf, type Access, type ApiSettings } from './settings.js'
+import { createDeadLetterGauges } from './triage/care.js'
+import { leadingTriage } from './triage/leading.js'
 import { createTriage, type Triage } from './triage/triage.js'
 
 const service = 'api'
@@ -123,6 +125,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
       broker: () => connection.check(),
       event_store: () => eventStore.check(),
     }
+    createDeadLetterGauges(registry, database.db, log)
     const server = () =>
       createServer({
         db: database.db,
@@ -146,6 +149,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
         asPart('database', database),
         asPart('event store', eventStore),
         inTheBackground(connection),
+        leadingTriage({ db: database.db, triage: context.get(tokens.triage), log }),
         createListener({ server, host: access.host, port: access.port, log }),
       ],
       log,

@@ -2,22 +2,27 @@ import { clientIdPattern } from '@journey/contracts'
 import type { JsonObject } from '@journey/domain'
 import {
   deadLetterGroups,
+  deadLetterJobOf,
   deadLetterOf,
+  endDeadLetterJob,
   findDeadLetters,
   parkedStreamIn,
   parkedStreamOf,
+  requestDeadLetterJob,
   type Database,
   type DeadLetterEntry,
   type DeadLetterFilter,
+  type DeadLetterJob,
   type DeadLetterState,
 } from '@journey/read-model'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { randomUUID } from 'node:crypto'
 import { actorOf } from '../actor.js'
 import { answers } from '../openapi/document.js'
 import { isUuid, pageOf, pageParameters, placeOf } from '../paging.js'
 import { problem } from '../problems.js'
 import type { Triage } from '../triage/triage.js'
-import { messageView, streamView } from '../triage/view.js'
+import { jobView, messageView, streamView } from '../triage/view.js'
 
 /** A filter as callers write it. */
 export type AskedFilter = {
@@ -58,6 +63,7 @@ type Paged = { limit: number; cursor?: string }
 type Id = { id: string }
 
 export const deadLetterRoutes = (app: FastifyInstance, db: Database['db'], triage: Triage): void => {
+  jobRoutes(app, db)
   app.get<{ Querystring: AskedFilter & Paged }>(
     '/dead-letters',
     {
@@ -170,6 +176,74 @@ export const deadLetterRoutes = (app: FastifyInstance, db: Database['db'], triag
     (request) => triage.edit(request.params.id, request.body.body, byOf(request)),
   )
 }
+
+const jobRoutes = (app: FastifyInstance, db: Database['db']): void => {
+  app.post<{ Body: { filter: AskedFilter; rate?: string; stop_after?: number; reason?: string } }>(
+    '/dead-letters/retry',
+    {
+      schema: {
+        tags,
+        summary: 'Retry every open one that a filter leaves',
+        description:
+          'A job: its set is frozen now, each is retried once, and it goes on after a crash. It stops once `stop_after` of them have failed again.',
+        body: body(
+          {
+            filter: body(filterParameters),
+            // A number is taken too: it is read as its text.
+            rate: {
+              type: 'string',
+              pattern: '^[1-9]\\d{0,3}(/s)?$',
+              description: 'At most so many per second, such as 50/s',
+              default: defaultRate,
+            },
+            stop_after: { type: 'integer', minimum: 1, maximum: 1_000_000, default: 20 },
+            reason,
+          },
+          ['filter'],
+        ),
+        response: answers({ 202: 'DeadLetterJob' }),
+      },
+    },
+    async (request, reply) => {
+      const { filter, rate = defaultRate, stop_after = 20 } = request.body
+      const { actor, reason } = byOf(request)
+      const job = await requestDeadLetterJob(db, {
+        id: randomUUID(),
+        filter: filterOf(filter),
+        asked: filter,
+        rate: Number.parseInt(rate, 10),
+        stopAfter: stop_after,
+        reason,
+        requestedBy: actor,
+      })
+      return reply.code(202).header('location', `/api/v1/dead-letters/jobs/${job.id}`).send(jobView(job))
+    },
+  )
+
+  const answer = (job: DeadLetterJob | undefined) => {
+    if (job) return jobView(job)
+    throw problem(404, 'dead_letter/job_unknown', 'There is no such job, or none that could be cancelled')
+  }
+  app.get<{ Params: Id }>(
+    '/dead-letters/jobs/:id',
+    { schema: { tags, summary: 'How far a retry of many is', params, response: answers({ 200: 'DeadLetterJob' }) } },
+    async ({ params: { id } }) => answer(isUuid(id) ? await deadLetterJobOf(db, id) : undefined),
+  )
+  app.delete<{ Params: Id }>(
+    '/dead-letters/jobs/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Cancel a retry of many; what was not retried yet stays open',
+        params,
+        response: answers({ 200: 'DeadLetterJob' }),
+      },
+    },
+    async ({ params: { id } }) => answer(isUuid(id) ? await endDeadLetterJob(db, id, 'cancelled') : undefined),
+  )
+}
+
+const defaultRate = '50/s'
 
 export const filterOf = ({ client_id, since, ...asked }: AskedFilter): DeadLetterFilter => ({
   ...asked,

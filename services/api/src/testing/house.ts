@@ -18,11 +18,12 @@ import type { FastifyInstance } from 'fastify'
 import { createDesk } from '../desk.js'
 import { createFreshness } from '../journeys/freshness.js'
 import { createServer } from '../server.js'
-import { createTriage } from '../triage/triage.js'
+import { createTriage, type Triage } from '../triage/triage.js'
 
 /** An API of its own on real servers, both reached through links that can be cut. */
 export type House = {
   app: FastifyInstance
+  triage: Triage
   db: Database['db']
   broker: TestBroker
   toBroker: CuttableLink
@@ -64,17 +65,18 @@ export const withHouse = async (
     readMissing: (stream, from, to) =>
       Promise.resolve(known.filter((one) => one.stream === stream && one.revision >= from && one.revision <= to)),
   })
+  const triage = createTriage({
+    db: database.db,
+    publisher,
+    freeStream: (stream) => retryParked(consumerOf(database.db), stream),
+    now: () => new Date(),
+    log,
+  })
   const app = await createServer({
     stages: [{ stage_id: 'sandbox', name: 'Sandbox', duration_target_days: 15 }],
     db: database.db,
     desk: createDesk({ db: database.db, publisher, log }),
-    triage: createTriage({
-      db: database.db,
-      publisher,
-      freeStream: (stream) => retryParked(consumerOf(database.db), stream),
-      now: () => new Date(),
-      log,
-    }),
+    triage,
     freshness: createFreshness(database.db),
     checks: { database: () => database.check(), broker: () => connection.check() },
     registry: createRegistry('api'),
@@ -87,6 +89,7 @@ export const withHouse = async (
   try {
     await use({
       app,
+      triage,
       db: direct.db,
       broker,
       toBroker,
