@@ -6,6 +6,7 @@ import { createOutput, type Output } from './output.js'
 import { agentVerbs } from './verbs/agents.js'
 import { approvalVerbs } from './verbs/approvals.js'
 import { configVerbs } from './verbs/config.js'
+import { deadLetterVerbs } from './verbs/dead-letters.js'
 import { journeyVerbs } from './verbs/journeys.js'
 import { lookVerbs } from './verbs/look.js'
 import { replayVerbs } from './verbs/replay.js'
@@ -33,8 +34,6 @@ export type Context = {
   api: Api
   output: Output
   env: Environment
-  /** Somebody looks on: long work shows how far it is. */
-  isWatched: boolean
   /** Where progress is drawn; undefined when that is no terminal. */
   terminal: NodeJS.WritableStream | undefined
   signal: AbortSignal
@@ -64,7 +63,6 @@ export const run = async (args: readonly string[], world: World): Promise<ExitCo
       },
       output,
       env: world.env,
-      isWatched: world.isTerminal && !json,
       terminal: world.terminal,
       signal: world.signal,
     }
@@ -107,6 +105,7 @@ const programOf = (action: Action, world: World): Command => {
     agentVerbs,
     approvalVerbs,
     watchVerb,
+    deadLetterVerbs,
     replayVerbs,
     configVerbs,
   ])
