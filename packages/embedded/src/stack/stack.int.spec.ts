@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { codeOf, messageOf, silentLog, type Environment } from '@journey/runtime'
 import { expect } from 'chai'
+import { testEnvironment } from '../testing/environment.js'
 import { identityOf } from '../supervisor/identity.js'
 import { until } from '../supervisor/until.js'
 import { readEndpoints } from './endpoints.js'
@@ -27,13 +28,14 @@ const setup = (services: Record<string, string>) => {
     writeFileSync(join(root, folder, 'dist', 'main.js'), source)
   }
   writeFileSync(join(root, 'package.json'), '{ "type": "module" }')
-  write(
-    'migrations',
-    `console.log('ran 0001'); if (process.env.DATABASE_URL !== 'postgres://given/x') process.exitCode = 1`,
-  )
+  write('migrations', `console.log('ran 0001'); if (!process.env.DATABASE_URL) process.exitCode = 1`)
   for (const [name, source] of Object.entries(services)) write(join('services', name), source)
   const steps: Step[] = []
-  const given = { RABBITMQ_URL: 'amqp://given', DATABASE_URL: 'postgres://given/x', EVENT_STORE_URL: 'esdb://given' }
+  const given = {
+    RABBITMQ_URL: testEnvironment('JOURNEY_TEST_RABBITMQ_URL'),
+    DATABASE_URL: testEnvironment('JOURNEY_TEST_DATABASE_URL'),
+    EVENT_STORE_URL: testEnvironment('JOURNEY_TEST_EVENT_STORE_URL'),
+  }
   const stack = (env: Environment = {}) =>
     createStack({
       root,
@@ -43,7 +45,14 @@ const setup = (services: Record<string, string>) => {
       log: silentLog(),
       onStep: (step) => steps.push(step),
     })
-  return { root, stateDir: join(root, '.journey'), stack, steps, remove: () => rmSync(root, { recursive: true }) }
+  return {
+    root,
+    given,
+    stateDir: join(root, '.journey'),
+    stack,
+    steps,
+    remove: () => rmSync(root, { recursive: true }),
+  }
 }
 
 const rejection = (work: Promise<unknown>): Promise<unknown> =>
@@ -57,16 +66,20 @@ const environmentOf = async (url: string): Promise<Record<string, string>> =>
 
 describe('a stack', () => {
   it('starts its services with the addresses of the servers, and says where everything listens until it stops', async () => {
-    const { stateDir, stack, steps, remove } = setup({ 'command-handler': ready, api: ready })
+    const { given, stateDir, stack, steps, remove } = setup({ 'command-handler': ready, api: ready })
     const running = stack()
     await running.start()
     const endpoints = running.endpoints()
     expect(readEndpoints(stateDir)).to.deep.equal(endpoints)
     expect(statSync(join(stateDir, 'endpoints.json')).mode & 0o777).to.equal(0o600)
-    expect(endpoints).to.deep.include({ amqp: 'amqp://given', amqp_management: null, token_file: null })
+    expect(endpoints).to.deep.include({ amqp: given.RABBITMQ_URL, amqp_management: null, token_file: null })
     expect(Object.keys(endpoints.services).sort()).to.deep.equal(['api', 'command-handler'])
     const env = await environmentOf(endpoints.services.api!)
-    expect(env).to.include({ DATABASE_URL: 'postgres://given/x', EVENT_STORE_URL: 'esdb://given', JOURNEY_AUTH: 'off' })
+    expect(env).to.include({
+      DATABASE_URL: given.DATABASE_URL,
+      EVENT_STORE_URL: given.EVENT_STORE_URL,
+      JOURNEY_AUTH: 'off',
+    })
     expect(env.JOURNEY_API_PORT).to.equal(new URL(endpoints.api!).port)
     expect(steps.filter(({ state }) => state === 'done').map(({ name }) => name)).to.include.members([
       'migrations',
@@ -136,6 +149,21 @@ describe('a stack', () => {
     expect(await started).to.be.an('error')
     expect(identityOf(pid)).to.equal(undefined)
     expect(existsSync(join(stateDir, 'lock'))).to.equal(false)
+    remove()
+  })
+
+  it('names the setting of a given server that is not there, and shows no password', async () => {
+    const { stack, remove } = setup({ api: ready })
+    for (const [variable, url] of Object.entries({
+      RABBITMQ_URL: 'amqp://user:hunter2@127.0.0.1:1',
+      DATABASE_URL: 'postgres://user:hunter2@127.0.0.1:1/x',
+      EVENT_STORE_URL: 'esdb://127.0.0.1:1?tls=false',
+    })) {
+      const failure = await rejection(stack({ [variable]: url }).start())
+      expect(codeOf(failure)).to.equal('embedded/server_away')
+      expect(messageOf(failure)).to.match(new RegExp(`^${variable} names 127.0.0.1:1, which cannot be used`))
+      expect(messageOf(failure)).not.to.include('hunter2')
+    }
     remove()
   })
 
