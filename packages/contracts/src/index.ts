@@ -56,6 +56,7 @@ export {
   commandQueue,
   deadLetterKeyOf,
   deadLetterQueueOf,
+  eventQueuesOf,
   exchanges,
   intentQueue,
   isOwnQueue,

@@ -243,6 +243,13 @@ export const ownedBy = (owner: Owner, topology: Topology): Topology => ({
   queues: topology.queues.filter((queue) => queue.owner === owner),
 })
 
+/**
+ * The queues that have to hear events, whoever owns them. An exchange drops what it has no queue for, and tells nobody while one
+ * of several is missing: so who publishes events declares these first.
+ */
+export const eventQueuesOf = ({ queues }: Topology): Queue[] =>
+  queues.filter(({ bindings }) => bindings.some(({ exchange }) => exchange === exchanges.events.name))
+
 /** A share of the message groups: `00` to `63`. */
 export type Bucket = string
 

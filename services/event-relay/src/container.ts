@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { exchanges } from '@journey/contracts'
+import { eventQueuesOf, exchanges, topologyFor } from '@journey/contracts'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import {
   createBusMeters,
@@ -69,7 +69,13 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       url: settings.amqpUrl,
       name: service,
       log: context.get(tokens.log),
-      topology: () => ({ exchanges: Object.values(exchanges), queues: [] }),
+      topology: ({ version }) => {
+        const whole = topologyFor(
+          { version, clustered: settings.amqpClustered },
+          { projectorQueues: settings.projectorQueues },
+        )
+        return { exchanges: whole.exchanges, queues: eventQueuesOf(whole) }
+      },
     }),
   )
   container.bind<Part>(tokens.service).toDynamicValue((context) => {
