@@ -87,3 +87,4 @@ export { loadConfiguration, type Configuration } from './config/configuration.js
 export { OrchestratorSettings } from './config/settings.js'
 export { codes, type Code } from './codes.js'
 export { eventSchemas } from './events/schemas.js'
+export { decoded } from './events/decoded.js'

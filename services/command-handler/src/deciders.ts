@@ -4,7 +4,7 @@ import {
   busTypes,
   commandKinds,
   currentVersion,
-  domainEventOf,
+  decoded,
   streamOf,
   type Decider,
   type DomainEvent,
@@ -12,7 +12,7 @@ import {
   type StoredMetadata,
   type StoredType,
 } from '@journey/contracts'
-import { createRepository, type Aggregate, type EventStore, type Outcome } from '@journey/event-store'
+import { createRepository, type EventStore, type Outcome } from '@journey/event-store'
 import type { Log } from '@journey/runtime'
 
 /** What a command led to: bus types of its events, and where its stream stands. */
@@ -39,14 +39,14 @@ export const createDeciders = ({
   now: () => Date
   log: Log
 }): Decide => {
-  const journeys = createRepository({ store, fold: aggregate<Journey.State, Journey.Event>(Journey), capacity, log })
+  const journeys = createRepository({ store, fold: decoded<Journey.State, Journey.Event>(Journey), capacity, log })
   const works = createRepository({
     store,
-    fold: aggregate<UnitOfWork.State, UnitOfWork.Event>(UnitOfWork),
+    fold: decoded<UnitOfWork.State, UnitOfWork.Event>(UnitOfWork),
     capacity,
     log,
   })
-  const agents = createRepository({ store, fold: aggregate<Agent.State, Agent.Event>(Agent), capacity, log })
+  const agents = createRepository({ store, fold: decoded<Agent.State, Agent.Event>(Agent), capacity, log })
 
   return async (read) => {
     const { command, actor, commandId: id, digest } = read
@@ -74,18 +74,6 @@ export const createDeciders = ({
     return { stream, revision, events: eventTypes.map((type) => busTypes[type as StoredType]) }
   }
 }
-
-const aggregate = <State, Event extends DomainEvent>({
-  initial,
-  evolve,
-}: {
-  initial: State
-  evolve: (state: State, event: Event) => State
-}): Aggregate<State, Event> => ({
-  initial,
-  evolve,
-  decode: (recorded) => domainEventOf(recorded) as Event | undefined,
-})
 
 /** `$causationId` and the digest are the repository's to add. */
 const metadataOf = (

@@ -3,16 +3,15 @@ import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import { Journey, UnitOfWork, intentsOf } from '@journey/domain'
 import {
-  domainEventOf,
+  decoded,
   loadConfiguration,
   ownedBy,
   retrySteps,
   sagaQueue,
   topologyFor,
   type Configuration,
-  type DomainEvent,
 } from '@journey/contracts'
-import { createEventStore, createRepository, type Aggregate, type EventStore } from '@journey/event-store'
+import { createEventStore, createRepository, type EventStore } from '@journey/event-store'
 import {
   closeRetried,
   correlate,
@@ -144,8 +143,8 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
     })
     const queues = createTaskQueues({ connection, drain })
     const gather = createGather({
-      journeys: createRepository({ store, fold: fold<Journey.State, Journey.Event>(Journey), capacity, log }),
-      works: createRepository({ store, fold: fold<UnitOfWork.State, UnitOfWork.Event>(UnitOfWork), capacity, log }),
+      journeys: createRepository({ store, fold: decoded<Journey.State, Journey.Event>(Journey), capacity, log }),
+      works: createRepository({ store, fold: decoded<UnitOfWork.State, UnitOfWork.Event>(UnitOfWork), capacity, log }),
       configuration,
     })
     const directory = createDirectory({ load: () => liveAgents(db, intervals * configuration.heartbeat_ms), now })
@@ -256,15 +255,3 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
 
   return { service: container.get(tokens.service), log: container.get(tokens.log) }
 }
-
-const fold = <State, Event extends DomainEvent>({
-  initial,
-  evolve,
-}: {
-  initial: State
-  evolve: (state: State, event: Event) => State
-}): Aggregate<State, Event> => ({
-  initial,
-  evolve,
-  decode: (recorded) => domainEventOf(recorded) as Event | undefined,
-})
