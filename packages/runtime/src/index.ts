@@ -1,3 +1,4 @@
+export { inBatches, type Batching } from './batches.js'
 export {
   Fault,
   codeOf,
