@@ -33,7 +33,7 @@ import {
   noteHeartbeat,
   purge,
   resolveRetried,
-  settle,
+  settleAll,
   type Database,
 } from '@journey/read-model'
 import {
@@ -41,6 +41,7 @@ import {
   createLog,
   createRegistry,
   healthServer,
+  inBatches,
   inOrder,
   type Environment,
   type Log,
@@ -117,8 +118,15 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
     const handle = createHandleCommand({
       decide,
       outcomes: {
-        claim: async (one) => (await claim(db, [{ ...one, claimedBy }]))[0]!,
-        settle: (answer) => settle(db, answer),
+        claim: inBatches({ most: settings.prefetch, keyOf: ({ commandId }) => commandId }, (claims) =>
+          claim(
+            db,
+            claims.map((one) => ({ ...one, claimedBy })),
+          ),
+        ),
+        settle: inBatches({ most: settings.prefetch, keyOf: ({ command_id }) => command_id }, (answers) =>
+          settleAll(db, answers),
+        ),
       },
       noteHeartbeat: (agentId, activeTasks) => noteHeartbeat(db, agentId, activeTasks),
     })

@@ -26,19 +26,17 @@ export type Claimed =
  * @returns one answer a claim, in the order of the claims; ids must not repeat
  */
 export const claim = async (db: Kysely<Tables>, claims: readonly Claim[]): Promise<Claimed[]> => {
+  const sorted = [...claims].sort(byId) // always in the same order, so that two never wait for each other
   const rows = await db
     .insertInto('commands')
-    .values(
-      claims.map(({ commandId, commandType, digest, correlationId, source, claimedBy }) => ({
-        command_id: commandId,
-        command_type: commandType,
-        digest,
-        status: 'pending' as const,
-        correlation_id: correlationId,
-        source,
-        claimed_by: claimedBy,
-        claimed_at: sql<Instant>`now()`,
-      })),
+    .columns(['command_id', 'command_type', 'digest', 'status', 'correlation_id', 'source', 'claimed_by', 'claimed_at'])
+    .expression(
+      sql<ClaimedColumns>`
+        select command_id, command_type, digest, 'pending', correlation_id, source, claimed_by, now()
+        from unnest(${sorted.map(({ commandId }) => commandId)}::text[], ${sorted.map(({ commandType }) => commandType)}::text[],
+                    ${sorted.map(({ digest }) => digest)}::text[], ${sorted.map(({ correlationId }) => correlationId)}::text[],
+                    ${sorted.map(({ source }) => source)}::text[], ${sorted.map(({ claimedBy }) => claimedBy)}::text[])
+             as claim (command_id, command_type, digest, correlation_id, source, claimed_by)`,
     )
     .onConflict((conflict) =>
       conflict.column('command_id').doUpdateSet({
@@ -52,14 +50,25 @@ export const claim = async (db: Kysely<Tables>, claims: readonly Claim[]): Promi
     )
     .returningAll()
     .execute()
-  const byId = new Map(rows.map((row) => [row.command_id, row]))
+  const found = new Map(rows.map((row) => [row.command_id, row]))
   return claims.map(({ commandId, digest }) => {
-    const row = byId.get(commandId)
+    const row = found.get(commandId)
     if (!row || row.digest === digest)
       return !row || row.status === 'pending' ? { found: 'open' } : { found: 'settled', answer: answerOf(row) }
     return { found: 'key_reused', answer: answerOf(row) }
   })
 }
+
+type ClaimedColumns = Record<
+  'command_id' | 'command_type' | 'digest' | 'correlation_id' | 'source' | 'claimed_by',
+  string
+> & {
+  status: 'pending'
+  claimed_at: Instant
+}
+
+const byId = (one: { commandId: string }, other: { commandId: string }): number =>
+  one.commandId < other.commandId ? -1 : 1
 
 const isOpen = sql<boolean>`(commands.status = 'failed' or commands.digest is null)`
 
@@ -85,34 +94,36 @@ export const answerOf = ({
 })
 
 /**
- * Writes a command's outcome, once: the first to settle wins, and everybody gets the first outcome back.
- * A row that was lost meanwhile is written anew.
+ * Writes the outcomes of commands, all in one statement, each once: the first to settle wins, and everybody gets the first
+ * outcome back. A row that was lost meanwhile is written anew.
+ *
+ * @returns the first outcomes, in the order of the answers; ids must not repeat
  */
-export const settle = async (db: Kysely<Tables>, answer: CommandAnswer): Promise<CommandAnswer> => {
-  const outcome = {
-    status: answer.status,
-    stream: answer.stream,
-    revision: answer.revision,
-    events: json(answer.events),
-    error: jsonOrNull(answer.error),
-    settled_at: sql<Instant>`now()`,
-  }
-  const row = await db
-    .insertInto('commands')
-    .values({ command_id: answer.command_id, command_type: answer.command_type, ...outcome })
-    .onConflict((conflict) =>
-      conflict.column('command_id').doUpdateSet(outcome).where('commands.status', '=', 'pending'),
-    )
-    .returningAll()
-    .executeTakeFirst()
-  if (row) return answer
-  const first = await db
-    .selectFrom('commands')
-    .selectAll()
-    .where('command_id', '=', answer.command_id)
-    .executeTakeFirst()
-  return first ? answerOf(first) : answer
+export const settleAll = async (db: Kysely<Tables>, answers: readonly CommandAnswer[]): Promise<CommandAnswer[]> => {
+  const sorted = [...answers].sort((one, other) => (one.command_id < other.command_id ? -1 : 1)) // as in `claim`
+  const { rows: written } = await sql<{ command_id: string }>`
+    insert into commands (command_id, command_type, status, stream, revision, events, error, settled_at)
+    select *, now()
+    from unnest(${sorted.map(({ command_id }) => command_id)}::text[], ${sorted.map(({ command_type }) => command_type)}::text[],
+                ${sorted.map(({ status }) => status)}::text[], ${sorted.map(({ stream }) => stream)}::text[],
+                ${sorted.map(({ revision }) => revision)}::bigint[], ${sorted.map(({ events }) => json(events))}::jsonb[],
+                ${sorted.map(({ error }) => jsonOrNull(error))}::jsonb[])
+    on conflict (command_id) do update
+    set status = excluded.status, stream = excluded.stream, revision = excluded.revision, events = excluded.events,
+        error = excluded.error, settled_at = excluded.settled_at
+    where commands.status = 'pending'
+    returning command_id`.execute(db)
+  const isWritten = new Set(written.map(({ command_id }) => command_id))
+  const others = answers.flatMap(({ command_id }) => (isWritten.has(command_id) ? [] : [command_id]))
+  if (others.length === 0) return [...answers]
+  const rows = await db.selectFrom('commands').selectAll().where('command_id', 'in', others).execute()
+  const first = new Map(rows.map((row) => [row.command_id, answerOf(row)]))
+  return answers.map((answer) => first.get(answer.command_id) ?? answer)
 }
+
+/** Writes the outcome of one command: see `settleAll`. */
+export const settle = async (db: Kysely<Tables>, answer: CommandAnswer): Promise<CommandAnswer> =>
+  (await settleAll(db, [answer]))[0]!
 
 /** Removes settled commands older than this many hours, at most `limit` of them; returns how many went. */
 export const purge = async (db: Kysely<Tables>, olderThanHours: number, limit = 10_000): Promise<number> => {
