@@ -34,6 +34,8 @@ export type Message = {
   readonly routingKey: string
   /** The queue it was taken from. */
   readonly queue: string
+  /** When it came to this process, in milliseconds since 1970. */
+  readonly receivedAt: number
   /** Delivered before, to this or another consumer, and not acknowledged then. */
   readonly redelivered: boolean
   readonly properties: Properties
@@ -90,6 +92,7 @@ export const toMessage = (
     queue: context.queue,
     redelivered: fields.redelivered,
     properties: propertiesOf(properties),
+    receivedAt: Date.now(),
     signal: context.signal,
     log: context.log,
   }

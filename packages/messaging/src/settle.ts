@@ -1,10 +1,10 @@
 import { retrySteps, type RetryStep } from '@journey/contracts'
-import { codeOf, messageOf } from '@journey/runtime'
+import { codeOf, malformed, messageOf } from '@journey/runtime'
 import type { Breaker } from './breaker.js'
 import { RejectDelivery } from './consumer.js'
 import { deadLetter, failuresBefore, retryLater } from './dead-letter.js'
 import type { Message } from './message.js'
-import type { Middleware } from './pipeline.js'
+import type { Handler, Middleware } from './pipeline.js'
 import type { Publisher } from './publisher.js'
 import { verdictFor, type Verdict } from './verdict.js'
 import { sleep } from './waiting.js'
@@ -32,10 +32,11 @@ export const settle = (options: SettleOptions): Middleware => {
   const { publisher, breaker, service, steps = retrySteps, settled } = options
   return (next) => async (message) => {
     const before = failuresBefore(message.properties)
+    const handle = unlessExpired(next, message, before.attempts > 0)
     let firstAt = before.firstAt
     for (let attempt = before.attempts + 1; ; attempt++) {
       try {
-        await breaker.run(() => next(message), message.signal)
+        await breaker.run(handle, message.signal)
         message.fate = 'handled'
         return
       } catch (error) {
@@ -106,5 +107,21 @@ const rejectedIfItMust = async (message: Message, publish: () => Promise<void>):
       message.fate = 'dead_lettered'
     }
     throw error
+  }
+}
+
+/**
+ * A message whose time to live ran out while it waited in our hands, for a server to come back, has expired like one in its
+ * queue. One that was begun before is not judged by that any more: it may have had its effect.
+ */
+const unlessExpired = (next: Handler, message: Message, wasTried: boolean): (() => Promise<void>) => {
+  const { expiration } = message.properties
+  const endsAt = expiration === undefined ? Infinity : message.receivedAt + Number(expiration)
+  let begun = wasTried || message.redelivered
+  return () => {
+    if (!begun && Date.now() > endsAt)
+      return Promise.reject(malformed('message/expired', 'Its time to live ran out before it was begun.'))
+    begun = true
+    return next(message)
   }
 }
