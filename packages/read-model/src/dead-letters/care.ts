@@ -37,6 +37,12 @@ export const purgeDeadLetters = async (db: Kysely<Tables>, closedForDays: number
       .deleteFrom('dead_letter_actions')
       .where('dead_letter_id', '=', sql<string>`any(${ids}::uuid[])`)
       .execute()
+    // A parked stream is forgotten with its row; what was done with it is not for as long.
+    await transaction
+      .deleteFrom('dead_letter_actions')
+      .where('stream', 'is not', null)
+      .where('at', '<', before)
+      .execute()
     const jobs = await transaction
       .deleteFrom('dead_letter_jobs')
       .where('ended_at', '<', before)

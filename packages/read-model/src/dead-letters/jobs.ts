@@ -57,16 +57,14 @@ export const deadLetterJobOf = async (db: Kysely<Tables>, id: string): Promise<D
 }
 
 /** The job that was asked for first of those that run. */
-export const nextDeadLetterJob = async (db: Kysely<Tables>): Promise<DeadLetterJob | undefined> => {
-  const row = await db
+export const nextDeadLetterJob = (db: Kysely<Tables>): Promise<DeadLetterJobRow | undefined> =>
+  db
     .selectFrom('dead_letter_jobs')
-    .select('id')
+    .selectAll()
     .where('state', '=', 'running')
     .orderBy('created_at')
     .limit(1)
     .executeTakeFirst()
-  return row && deadLetterJobOf(db, row.id)
-}
 
 /** The next of a job's set that wait, in order. */
 export const waitingItems = (

@@ -26,27 +26,36 @@ const countsLastMs = 5_000
 
 /** Dead letters by state, parked streams among the open ones; the API alone tells them. */
 export const createDeadLetterGauges = (registry: Registry, db: Database['db'], log: Log): void => {
-  const overdue = new Gauge({
-    name: 'journey_dead_letters_overdue',
-    help: `Dead letters open for more than ${overdueAfterDays} days`,
-    registers: [registry],
+  let known: { at: number; counts: ReturnType<typeof deadLetterCounts> } | undefined
+  const counts = () => {
+    if (!known || Date.now() - known.at > countsLastMs)
+      known = { at: Date.now(), counts: deadLetterCounts(db, overdueAfterDays) }
+    return known.counts
+  }
+  const gauge = (
+    name: string,
+    help: string,
+    labelNames: string[],
+    set: (gauge: Gauge, now: Awaited<ReturnType<typeof counts>>) => void,
+  ) =>
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      async collect() {
+        try {
+          set(this, await counts())
+        } catch (error) {
+          known = undefined
+          log.debug({ err: error, metric: name }, 'dead letters could not be counted')
+        }
+      },
+    })
+  gauge('journey_dead_letters', 'Dead letters by state, parked streams among the open ones', ['state'], (it, now) => {
+    for (const state of states) it.set({ state }, now.byState.get(state) ?? 0)
   })
-  let freshUntil = 0
-  new Gauge({
-    name: 'journey_dead_letters',
-    help: 'Dead letters by state, parked streams among the open ones',
-    labelNames: ['state'],
-    registers: [registry],
-    async collect() {
-      if (Date.now() < freshUntil) return
-      try {
-        const counts = await deadLetterCounts(db, overdueAfterDays)
-        for (const state of states) this.set({ state }, counts.byState.get(state) ?? 0)
-        overdue.set(counts.overdue)
-        freshUntil = Date.now() + countsLastMs
-      } catch (error) {
-        log.debug({ err: error }, 'dead letters could not be counted')
-      }
-    },
-  })
+  gauge('journey_dead_letters_overdue', `Dead letters open for more than ${overdueAfterDays} days`, [], (it, now) =>
+    it.set(now.overdue),
+  )
 }

@@ -4,8 +4,9 @@ import { beginRetry, keepDeadLetter, resolveRetried } from '@journey/read-model'
 import { letterOf } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
 import { expect } from 'chai'
+import { Registry } from 'prom-client'
 import { withHouse, type House } from '../testing/house.js'
-import { careForDeadLetters } from './care.js'
+import { careForDeadLetters, createDeadLetterGauges } from './care.js'
 import { runTriage } from './jobs.js'
 
 type Job = { id: string; state: string; progress: Record<string, number> }
@@ -178,5 +179,16 @@ describe('the keeping of dead letters', () => {
         { id: lost, state: 'open' },
         { id: open, state: 'open' },
       ])
+
+      const registry = new Registry()
+      createDeadLetterGauges(registry, db, silentLog())
+      const metrics = await registry.metrics()
+      for (const line of [
+        'journey_dead_letters{state="open"} 2',
+        'journey_dead_letters{state="retrying"} 0',
+        'journey_dead_letters{state="discarded"} 1',
+        'journey_dead_letters_overdue 1',
+      ])
+        expect(metrics.split('\n')).to.include(line)
     }))
 })
