@@ -39,6 +39,8 @@ export type OrderedPublisherOptions<T> = {
   confirmed: (last: T) => void
 }
 
+type Entry<T> = { item: T; done: boolean }
+
 /** Opens a run. @throws unavailable `broker/away` */
 export const createOrderedPublisher = async <T>({
   connection,
@@ -49,12 +51,14 @@ export const createOrderedPublisher = async <T>({
   const open = await connection.confirmChannel()
   const failed = new AbortController()
   /** Taken and not yet told, in order. */
-  let entries: { item: T; done: boolean }[] = []
+  let entries: Entry<T>[] = []
+  /** Refused: the run fails as soon as all before it is confirmed and told, for brokers refuse sooner than they confirm. */
+  let refused: { entry: Entry<T>; fault: Fault } | undefined
   let room: Deferred<void> | undefined
   let empty: Deferred<void> | undefined
   let writable = true
 
-  const mayGoOn = (): boolean => entries.length < window && writable && connection.blocked === undefined
+  const mayGoOn = (): boolean => !refused && entries.length < window && writable && connection.blocked === undefined
 
   const wake = (): void => {
     if (room && (mayGoOn() || failed.signal.aborted)) {
@@ -75,25 +79,24 @@ export const createOrderedPublisher = async <T>({
     wake()
   }
 
-  const settle = (entry: { item: T; done: boolean }, publication: Publication, error: unknown): void => {
+  const settle = (entry: Entry<T>, publication: Publication, error: unknown): void => {
     if (failed.signal.aborted) return
     meters?.published.inc({ exchange: publication.exchange, outcome: error ? 'not_confirmed' : 'confirmed' })
     if (error) {
-      fail(
-        unavailable(
-          'broker/not_confirmed',
-          `The broker did not confirm a message for ${publication.exchange}; go on after the last confirmed one.`,
-          error,
-        ),
+      const fault = unavailable(
+        'broker/not_confirmed',
+        `The broker did not confirm a message for ${publication.exchange}; go on after the last confirmed one.`,
+        error,
       )
-      return
+      if (!refused || entries.indexOf(entry) < entries.indexOf(refused.entry)) refused = { entry, fault }
+    } else entry.done = true
+    if (entries[0]?.done) {
+      const gap = entries.findIndex(({ done }) => !done)
+      const prefix = entries.splice(0, gap === -1 ? entries.length : gap)
+      confirmed(prefix.at(-1)!.item)
     }
-    entry.done = true
-    if (entry !== entries[0]) return
-    const gap = entries.findIndex(({ done }) => !done)
-    const prefix = entries.splice(0, gap === -1 ? entries.length : gap)
-    confirmed(prefix.at(-1)!.item)
-    wake()
+    if (refused && entries[0] === refused.entry) fail(refused.fault)
+    else wake()
   }
 
   open.channel.on('return', ({ fields }) => {

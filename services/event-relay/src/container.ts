@@ -101,7 +101,8 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     const redelivery = createRedelivery({
       store,
       positionBefore: (at) => positionBefore(db, at),
-      openPublisher: (confirmed) => createOrderedPublisher({ connection, meters, window: settings.window, confirmed }),
+      openPublisher: (confirmed, isCareful) =>
+        createOrderedPublisher({ connection, meters, window: isCareful ? 1 : settings.window, confirmed }),
       binding: {
         bind: (queue, key) => bindQueue(connection, queue, exchanges.replay.name, key),
         unbind: (queue, key) => unbindQueue(connection, queue, exchanges.replay.name, key),

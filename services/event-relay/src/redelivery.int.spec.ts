@@ -108,10 +108,14 @@ const setup = async () => {
       ...over,
     })
   const until = (id: string, is: (row: ReplayRow) => boolean) =>
-    eventually(`replay ${id}`, async () => {
-      const row = await replayOf(db, id)
-      return row && is(row) && row
-    })
+    eventually(
+      `replay ${id}`,
+      async () => {
+        const row = await replayOf(db, id)
+        return row && is(row) && row
+      },
+      60_000,
+    )
   /** What a queue holds, taken out. */
   const takeAll = async (from = queue) => {
     const messages = []
@@ -133,7 +137,9 @@ const setup = async () => {
 
 const idsOf = (events: readonly { id: string }[]) => events.map(({ id }) => id)
 
-describe('a redelivery to a queue from outside', () => {
+describe('a redelivery to a queue from outside', function () {
+  this.timeout(120_000)
+
   it('brings exactly the events of the window, in order, as they were and marked, and nobody else hears of it', () =>
     withRedelivery(async ({ log, at, broker, queue, runner, request, until, takeAll }) => {
       await broker.channel.assertQueue('bystander')
@@ -196,10 +202,14 @@ describe('a redelivery to a queue from outside', () => {
       const second = runner(1)
       await moveReplay(db, id, 'resume')
       const after: typeof before = []
-      await eventually('the rest', async () => {
-        after.push(...(await takeAll()))
-        return before.length + after.length >= log.length
-      })
+      await eventually(
+        'the rest',
+        async () => {
+          after.push(...(await takeAll()))
+          return before.length + after.length >= log.length
+        },
+        60_000,
+      )
       await until(id, ({ state }) => state === 'completed')
       await second()
       expect(idsOf([...before, ...after].map(({ body }) => fromBus(body)))).to.deep.equal(idsOf(log))

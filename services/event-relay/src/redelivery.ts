@@ -18,7 +18,8 @@ type Place = { position: bigint; done: number }
 /**
  * Brings stored events again to one queue alone, through `journey.replay`, which routes them by a key that is bound for this
  * replay and to no other queue. In the order of the log, confirmed, marked with `x-replay-id`. After a crash it goes on from
- * what was written down as confirmed, so the last events before the crash may come twice.
+ * what was written down as confirmed, so the last events before the crash may come twice; and so they
+ * may when the queue refuses messages, as a full one with `x-overflow: reject-publish` does.
  */
 export const createRedelivery = ({
   store,
@@ -29,9 +30,13 @@ export const createRedelivery = ({
   store: Pick<EventStore, 'readAll'>
   /** A position before which nothing was stored at or after a moment. */
   positionBefore: (at: string) => Promise<bigint | undefined>
-  openPublisher: (confirmed: (last: Place) => void) => Promise<OrderedPublisher<Place>>
+  /** @param isCareful one message at a time */
+  openPublisher: (confirmed: (last: Place) => void, isCareful: boolean) => Promise<OrderedPublisher<Place>>
   binding: Binding
 }): ReplayWork => {
+  /** Replays to queues that refused a message: a full one takes later messages before the one it refused, if they are many. */
+  const refused = new Set<string>()
+
   const startOf = async ({ from_at }: ReplayRow): Promise<bigint | 'start'> =>
     (await positionBefore(new Date(Date.parse(from_at) - clockSkewMs).toISOString())) ?? 'start'
 
@@ -82,9 +87,16 @@ export const createRedelivery = ({
         throw (error as { code?: string }).code === 'broker/not_found' ? queueGone(queue) : error
       }
       try {
-        const publisher = await openPublisher(({ position, done }) => report({ position, done }))
+        const publisher = await openPublisher(
+          ({ position, done }) => report({ position, done }),
+          refused.has(replay.id),
+        )
         try {
           await publishAll(job, until, publisher)
+          refused.delete(replay.id)
+        } catch (error) {
+          if ((error as { code?: string }).code === 'broker/not_confirmed') refused.add(replay.id)
+          throw error
         } finally {
           await publisher.close()
         }
