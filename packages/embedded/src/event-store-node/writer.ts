@@ -171,18 +171,15 @@ export class Writer implements Part {
     const startedAt = process.hrtime.bigint()
     const names = new Set(requests.flatMap(({ stream }) => namesBehind(stream)))
     const before = await heads.get([...names], (missing) => loadHeads(client, missing))
-    const draft = new Draft(
-      {
-        heads: before,
-        position: tail.committed,
-        greatestStreamId: this.#greatestStreamId,
-        created: this.#now(),
-      },
-      await this.#lookUpIds(client, requests, before),
-    )
-    const outcomes = requests.map((request) => applyRequest(draft, request))
+    const ids = idsInQuestion(requests, before)
+    let { draft, outcomes } = this.#decide(requests, before, [])
+    // Nearly always no id is known: that is taken for granted, and the insert itself looks whether it is so.
+    const isDone = draft.events.length > 0 ? await insertEvents(client, draft, ids) : ids.length === 0
+    if (!isDone) {
+      ;({ draft, outcomes } = this.#decide(requests, before, await storedIds(client, ids)))
+      if (draft.events.length > 0) await insertEvents(client, draft)
+    }
     if (draft.events.length > 0) {
-      await insertEvents(client, draft)
       this.#greatestStreamId += BigInt(draft.newStreams.length)
       this.#lastCreated = draft.events[0]?.created ?? this.#lastCreated
       for (const [name, head] of draft.heads) heads.set(name, head)
@@ -192,20 +189,14 @@ export class Writer implements Part {
     return outcomes
   }
 
-  /** Ids matter only where an append is not simply at the end of its stream; most groups look up nothing. */
-  async #lookUpIds(
-    client: pg.Client,
+  #decide(
     requests: readonly WriteRequest[],
     heads: ReadonlyMap<string, Head>,
-  ): Promise<StoredId[]> {
-    const wanted = requests.flatMap((request) => {
-      if (request.kind !== 'append') return []
-      const head = heads.get(request.stream)
-      if (head?.id === undefined || request.expected === head.last) return []
-      const streamId = head.id
-      return request.events.map(({ id }) => ({ streamId, id }))
-    })
-    return wanted.length === 0 ? [] : storedIds(client, wanted)
+    known: readonly StoredId[],
+  ): { draft: Draft; outcomes: WriteOutcome[] } {
+    const position = this.options.tail.committed
+    const draft = new Draft({ heads, position, greatestStreamId: this.#greatestStreamId, created: this.#now() }, known)
+    return { draft, outcomes: requests.map((request) => applyRequest(draft, request)) }
   }
 
   /** The time in ticks of 100 ns; stands still while the machine's clock jumps back. */
@@ -281,6 +272,19 @@ const isExhausted = (error: unknown): boolean => isRefusal(error) && error.code?
 
 /** How long a stop waits for what is queued. */
 const drainMs = 5_000
+
+/** Ids matter only where an append is not simply at the end of its stream, and not where the stream is new. */
+const idsInQuestion = (
+  requests: readonly WriteRequest[],
+  heads: ReadonlyMap<string, Head>,
+): { streamId: bigint; id: string }[] =>
+  requests.flatMap((request) => {
+    if (request.kind !== 'append') return []
+    const head = heads.get(request.stream)
+    if (head?.id === undefined || request.expected === head.last) return []
+    const streamId = head.id
+    return request.events.map(({ id }) => ({ streamId, id }))
+  })
 
 const perEvent = 100
 const sizeOf = (request: WriteRequest): number =>
