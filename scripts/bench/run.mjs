@@ -32,8 +32,10 @@ const main = async () => {
   const bench = benches[name]
   if (!bench) throw new Trouble(`There is no bench ${name}.\n\n${help}`)
   checkNode()
-  if (needsInstall()) await install(interrupt.signal)
-  if (!args.includes('--no-build')) await build(interrupt.signal)
+  if (!args.includes('--no-build')) {
+    if (needsInstall()) await install(interrupt.signal)
+    await build(interrupt.signal)
+  }
   const { run } = await bench.load()
   await run(
     args.filter((arg) => arg !== '--no-build'),
