@@ -92,6 +92,16 @@ describe('a repository', () => {
     expect(await repository().load(freshStream('counter'))).to.deep.equal({ state: 0, revision: -1 })
   })
 
+  it('loads what is remembered, where that is late enough', async () => {
+    const stream = freshStream('counter')
+    const [one, other] = [repository(), repository()]
+    await one.transact(stream, { id: 'a' }, step(2))
+    await other.transact(stream, { id: 'b' }, step(3))
+    expect(await one.load(stream, { atLeast: 0 })).to.deep.equal({ state: 2, revision: 0 })
+    expect(await one.load(stream, { atLeast: 1 })).to.deep.equal({ state: 5, revision: 1 })
+    expect(await repository().load(stream, { atLeast: 0 })).to.deep.equal({ state: 5, revision: 1 })
+  })
+
   it('gives a repeated command its first outcome without deciding, from memory or from the stream', async () => {
     const stream = freshStream('counter')
     const first = repository()

@@ -47,8 +47,11 @@ export interface Repository<State> {
     decide: (loaded: Loaded<State>) => readonly DecidedEvent[],
   ): Promise<Outcome>
 
-  /** The state of a stream as it is now. */
-  load(stream: string): Promise<Loaded<State>>
+  /**
+   * The state of a stream as it is now; with `atLeast`, as it was at that revision or later, which takes no reading when it is
+   * remembered.
+   */
+  load(stream: string, options?: { atLeast: number }): Promise<Loaded<State>>
 }
 
 /**
@@ -152,7 +155,7 @@ export const createRepository = <State, Event>({
   return {
     transact: (stream, command, decide) => turns.take(stream, () => handle(stream, command, decide)),
 
-    load: (stream) =>
+    load: (stream, { atLeast } = { atLeast: Infinity }) =>
       turns.take(stream, async () => {
         const remembered = memory.get(stream)
         if (remembered === undefined || remembered === 'doubtful') {
@@ -160,7 +163,7 @@ export const createRepository = <State, Event>({
           if (!remembered) memory.set(stream, folded)
           return { state: folded.state, revision: folded.revision }
         }
-        await catchUp(stream, remembered)
+        if (remembered.revision < atLeast) await catchUp(stream, remembered)
         return { state: remembered.state, revision: remembered.revision }
       }),
   }

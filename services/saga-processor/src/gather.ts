@@ -2,8 +2,15 @@ import { Journey, Process, UnitOfWork, journeyStream, unitOfWorkStream } from '@
 import type { Configuration } from '@journey/contracts'
 import type { Repository } from '@journey/event-store'
 
-/** Loads what the process must look at before it reacts to an event: the streams as they are now. */
-export type Gather = (event: Process.Event) => Promise<Process.World>
+/**
+ * Loads what the process must look at before it reacts to an event: its own stream from the event on, the others as they are
+ * now. So of two events of different streams, at least the one handled later sees both; and what came after an event in its
+ * own stream is looked at when that is handled.
+ */
+export type Gather = (recorded: Happening) => Promise<Process.World>
+
+/** An event with its place. */
+export type Happening = { event: Process.Event; stream: string; revision: number }
 
 export const createGather = ({
   journeys,
@@ -14,12 +21,13 @@ export const createGather = ({
   works: Pick<Repository<UnitOfWork.State>, 'load'>
   configuration: Pick<Configuration, 'catalog' | 'auto_rollback' | 're_evaluation_ms'>
 }): Gather => {
-  const loadWork = async (workId: string): Promise<UnitOfWork.State> =>
-    (await works.load(unitOfWorkStream(workId))).state
-  return async (event) => {
+  return async ({ event, stream: own, revision }) => {
+    const load = async <State>(from: Pick<Repository<State>, 'load'>, stream: string): Promise<State> =>
+      (await from.load(stream, stream === own ? { atLeast: revision } : undefined)).state
+    const loadWork = (workId: string) => load(works, unitOfWorkStream(workId))
     const { client_id, work_id } = Process.needsOf(event)
     const [journey, work] = await Promise.all([
-      client_id === undefined ? Journey.initial : journeys.load(journeyStream(client_id)).then(({ state }) => state),
+      client_id === undefined ? Journey.initial : load(journeys, journeyStream(client_id)),
       work_id === undefined ? undefined : loadWork(work_id),
     ])
     const behind = Process.worksBehind(event, journey, work).filter((id) => id !== work_id)

@@ -40,11 +40,11 @@ export const createStageProcess =
   }): Handler =>
   async (message) => {
     const recorded = fromBus(message.body)
-    const { event } = recorded
+    const { event, stream, revision } = recorded
     if (event.type === 'AgentCreated' || event.type === 'AgentUpdated') return agentChanged(recorded)
     const happened: Process.Happened = { id: recorded.id, at: recorded.at, event }
     if (event.type === 'ExitCriteriaEvaluated' && event.data.verdict !== 'pass') tellFailures(event.data, message.log)
-    const plan = planOf(Process.react(happened, await gather(event)), recorded)
+    const plan = planOf(Process.react(happened, await gather({ event, stream, revision })), recorded)
     if (isEmpty(plan)) return
     await keep(plan)
     await Promise.all(plan.sends.map(send))
@@ -52,8 +52,8 @@ export const createStageProcess =
     message.log.debug(
       {
         event: event.type,
-        stream: recorded.stream,
-        revision: recorded.revision,
+        stream,
+        revision,
         commands: plan.sends.map(({ type }) => type),
       },
       'reacted',
