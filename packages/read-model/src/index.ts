@@ -129,6 +129,7 @@ export {
   waitingDispatches,
   type Dispatch,
   type Dispatched,
+  type Published,
   type WaitingDispatch,
 } from './dispatches/dispatches.js'
 export { admissionCounts, admitWaiting, makeRoom, requestAdmissions, type Admission } from './admissions/admissions.js'

@@ -214,7 +214,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         createStageProcess({
           gather,
           send,
-          keep: createKeep(db),
+          keep: createKeep(db, settings.prefetch),
           wake: ({ admissions: asked, rooms, dispatches, timers: set }) => {
             if (asked.length + rooms.length > 0) admissions.wake()
             if (dispatches.length > 0) dispatcher.wake()

@@ -2,7 +2,15 @@ import type { Kysely } from 'kysely'
 import { derivedId, later } from '@journey/domain'
 import { agentKey, exchanges, taskMessageId, type TaskMessage } from '@journey/contracts'
 import type { Publisher } from '@journey/messaging'
-import { dispatchWaiting, setTimers, type Dispatched, type Tables, type WaitingDispatch } from '@journey/read-model'
+import {
+  dispatchWaiting,
+  setTimers,
+  type Dispatched,
+  type Published,
+  type Tables,
+  type Timer,
+  type WaitingDispatch,
+} from '@journey/read-model'
 import type { Part } from '@journey/runtime'
 import { routeOf, type Directory } from './directory.js'
 import { createLoop, type Loop } from './loop.js'
@@ -74,32 +82,28 @@ export const createDispatcher = ({
     everyMs: lookEveryMs,
     log,
     turn: async () => {
-      const published = await dispatchWaiting(
-        db,
-        atOnce,
-        publish,
-        (transaction, { workId, taskId, attempt, correlationId }, deadline) =>
-          setTimers(transaction, [
-            {
-              timerId: timeoutTimerId({ workId, taskId, attempt }),
-              kind: 'task_timeout',
-              dueAt: deadline,
-              workId,
-              command: {
-                id: derivedId('timeout', workId, taskId, attempt),
-                type: 'task.time_out',
-                data: { work_id: workId, task_id: taskId, attempt },
-                correlationId,
-                causationId: taskMessageId({ work_id: workId, task_id: taskId, attempt }),
-              },
-            },
-          ]),
+      const published = await dispatchWaiting(db, atOnce, publish, (transaction, dispatches) =>
+        setTimers(transaction, dispatches.map(timeoutOf)),
       )
       return published === atOnce ? 'again' : undefined
     },
   })
   return loop
 }
+
+const timeoutOf = ({ dispatch: { workId, taskId, attempt, correlationId }, deadline }: Published): Timer => ({
+  timerId: timeoutTimerId({ workId, taskId, attempt }),
+  kind: 'task_timeout',
+  dueAt: deadline,
+  workId,
+  command: {
+    id: derivedId('timeout', workId, taskId, attempt),
+    type: 'task.time_out',
+    data: { work_id: workId, task_id: taskId, attempt },
+    correlationId,
+    causationId: taskMessageId({ work_id: workId, task_id: taskId, attempt }),
+  },
+})
 
 const taskOf = (
   { workId, taskId, attempt, token, intent, clientId, stage, input, parameters }: WaitingDispatch,

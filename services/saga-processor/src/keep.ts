@@ -10,25 +10,71 @@ import {
   storeDispatches,
   type Tables,
 } from '@journey/read-model'
+import { inBatches } from '@journey/runtime'
 import { timeoutTimerId } from './dispatcher.js'
 import { service } from './envelope.js'
-import type { Keep } from './stage-process.js'
+import type { Keep, Plan } from './stage-process.js'
 
-export const createKeep =
-  (db: Kysely<Tables>): Keep =>
-  async ({ admissions, rooms, dispatches, settled, timers }) => {
-    if (admissions.length + rooms.length + dispatches.length + settled.length + timers.length === 0) return
-    const ended = rooms.filter((room) => room.ended).map(({ workId }) => workId)
+/** @param most how many plans share a transaction when they come at the same time */
+export const createKeep = (db: Kysely<Tables>, most: number): Keep => {
+  const keep = inBatches<Plan>({ most }, async (plans) => {
     await db.transaction().execute(async (transaction) => {
-      await requestAdmissions(transaction, admissions)
-      await storeDispatches(transaction, dispatches)
-      await setTimers(transaction, timers)
-      await makeRoom(transaction, rooms)
-      await settleDispatches(transaction, { attempts: settled, workIds: ended })
-      await resolveTasks(transaction, settled.map(idOfTask), service)
-      await cancelTimers(transaction, { ids: settled.map(timeoutTimerId), workIds: ended })
+      for (const plan of together(plans)) await write(transaction, plan)
     })
+    return []
+  })
+  return async (plan) => {
+    if (hasRows(plan)) await keep(plan)
   }
+}
+
+const hasRows = ({ admissions, rooms, dispatches, settled, timers }: Plan): boolean =>
+  admissions.length + rooms.length + dispatches.length + settled.length + timers.length > 0
+
+const write = async (
+  transaction: Kysely<Tables>,
+  { admissions, rooms, dispatches, settled, timers }: Plan,
+): Promise<void> => {
+  const ended = endedBy(rooms)
+  await requestAdmissions(transaction, admissions)
+  await storeDispatches(transaction, dispatches)
+  await setTimers(transaction, timers)
+  await makeRoom(transaction, rooms)
+  await settleDispatches(transaction, { attempts: settled, workIds: ended })
+  await resolveTasks(transaction, settled.map(idOfTask), service)
+  await cancelTimers(transaction, { ids: settled.map(timeoutTimerId), workIds: ended })
+}
+
+/**
+ * Puts plans together, so that each kind of row takes one statement. What a plan begins is written before what another ends:
+ * so one that goes on with a unit of work that an earlier one ended (a retry by hand) opens another whole.
+ */
+export const together = (plans: readonly Plan[]): Plan[] => {
+  const wholes: Plan[] = []
+  let ended = new Set<string | null>()
+  for (const plan of plans) {
+    const last = wholes.at(-1)
+    const goesOn = [...plan.dispatches, ...plan.timers].some(({ workId }) => ended.has(workId))
+    if (last && !goesOn) wholes.splice(-1, 1, both(last, plan))
+    else {
+      wholes.push(plan)
+      ended = new Set()
+    }
+    for (const workId of endedBy(plan.rooms)) ended.add(workId)
+  }
+  return wholes
+}
+
+const both = (one: Plan, other: Plan): Plan => ({
+  sends: [...one.sends, ...other.sends],
+  admissions: [...one.admissions, ...other.admissions],
+  rooms: [...one.rooms, ...other.rooms],
+  dispatches: [...one.dispatches, ...other.dispatches],
+  settled: [...one.settled, ...other.settled],
+  timers: [...one.timers, ...other.timers],
+})
+
+const endedBy = (rooms: Plan['rooms']): string[] => rooms.flatMap(({ workId, ended }) => (ended ? [workId] : []))
 
 const idOfTask = ({ workId, taskId, attempt }: { workId: string; taskId: string; attempt: number }): string =>
   taskMessageId({ work_id: workId, task_id: taskId, attempt })

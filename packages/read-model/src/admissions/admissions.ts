@@ -32,13 +32,18 @@ export const makeRoom = async (
   db: Kysely<Tables>,
   works: readonly { workId: string; clientId: string; ended: boolean }[],
 ): Promise<void> => {
-  for (const { workId, ended } of works)
+  const idsOf = (isEnded: boolean) => works.flatMap(({ workId, ended }) => (ended === isEnded ? [workId] : []))
+  const room = async (workIds: readonly string[], to: 'idle' | 'ended') => {
+    if (workIds.length === 0) return
     await db
       .updateTable('admissions')
-      .set(ended ? { state: 'ended', ended_at: sql<Instant>`now()` } : { state: 'idle' })
-      .where('work_id', '=', workId)
+      .set(to === 'ended' ? { state: to, ended_at: sql<Instant>`now()` } : { state: to })
+      .where('work_id', 'in', workIds)
       .where('state', '<>', 'ended')
       .execute()
+  }
+  await room(idsOf(false), 'idle')
+  await room(idsOf(true), 'ended')
 }
 
 /**

@@ -47,6 +47,11 @@ export const storeDispatches = async (db: Kysely<Tables>, dispatches: readonly D
     .execute()
 }
 
+const isOneOf = (attempts: readonly Attempt[]) =>
+  sql<boolean>`(work_id, task_id, attempt) in (select * from unnest(
+    ${attempts.map(({ workId }) => workId)}::text[], ${attempts.map(({ taskId }) => taskId)}::text[],
+    ${attempts.map(({ attempt }) => attempt)}::int[]))`
+
 type Attempt = { workId: string; taskId: string; attempt: number }
 
 /** Nothing waits for these attempts any more. */
@@ -54,13 +59,11 @@ export const settleDispatches = async (
   db: Kysely<Tables>,
   which: { attempts?: readonly Attempt[]; workIds?: readonly string[] },
 ): Promise<void> => {
-  for (const { workId, taskId, attempt } of which.attempts ?? [])
+  if (which.attempts?.length)
     await db
       .updateTable('dispatches')
       .set({ state: 'settled', waits_for: null })
-      .where('work_id', '=', workId)
-      .where('task_id', '=', taskId)
-      .where('attempt', '=', attempt)
+      .where(isOneOf(which.attempts))
       .execute()
   if (which.workIds?.length)
     await db
@@ -73,6 +76,9 @@ export const settleDispatches = async (
 
 /** What became of a waiting dispatch: published to an agent's or an intent's queue, or it waits on, for something named. */
 export type Dispatched = { publishedTo: string | null; at: Instant; deadline: Instant } | { waitsFor: string }
+
+/** A dispatch that was just published, with the moment until which its result counts. */
+export type Published = { dispatch: WaitingDispatch; deadline: Instant }
 
 /** A waiting dispatch with the journey's parameters, which go with every task. */
 export type WaitingDispatch = Dispatch & { parameters: JsonObject }
@@ -87,7 +93,7 @@ export const dispatchWaiting = async (
   db: Kysely<Tables>,
   limit: number,
   publish: (dispatch: WaitingDispatch) => Promise<Dispatched>,
-  published: (transaction: Kysely<Tables>, dispatch: WaitingDispatch, deadline: Instant) => Promise<void>,
+  published: (transaction: Kysely<Tables>, dispatches: readonly Published[]) => Promise<void>,
 ): Promise<number> =>
   db.transaction().execute(async (transaction) => {
     const rows = await transaction
@@ -122,31 +128,30 @@ export const dispatchWaiting = async (
         return { row, dispatch, outcome: await publish(dispatch) }
       }),
     )
-    let count = 0
-    for (const { row, dispatch, outcome } of outcomes) {
-      const { work_id, task_id, attempt } = row
-      const update = transaction
-        .updateTable('dispatches')
-        .where('work_id', '=', work_id)
-        .where('task_id', '=', task_id)
-        .where('attempt', '=', attempt)
-      if ('waitsFor' in outcome) {
-        if (row.waits_for !== outcome.waitsFor) await update.set({ waits_for: outcome.waitsFor }).execute()
-        continue
-      }
-      count++
-      await update
-        .set({
-          state: 'published',
-          waits_for: null,
-          agent_id: outcome.publishedTo,
-          published_at: outcome.at,
-          deadline: outcome.deadline,
-        })
-        .execute()
-      await published(transaction, dispatch, outcome.deadline)
+    const done = outcomes.flatMap(({ dispatch, outcome }) => ('waitsFor' in outcome ? [] : [{ ...outcome, dispatch }]))
+    if (done.length > 0) {
+      await sql`
+        update dispatches
+        set state = 'published', waits_for = null, agent_id = done.agent_id, published_at = done.at, deadline = done.deadline
+        from unnest(${done.map(({ dispatch }) => dispatch.workId)}::text[], ${done.map(({ dispatch }) => dispatch.taskId)}::text[],
+                    ${done.map(({ dispatch }) => dispatch.attempt)}::int[], ${done.map(({ publishedTo }) => publishedTo)}::text[],
+                    ${done.map(({ at }) => at)}::timestamptz[], ${done.map(({ deadline }) => deadline)}::timestamptz[])
+             as done (work_id, task_id, attempt, agent_id, at, deadline)
+        where (dispatches.work_id, dispatches.task_id, dispatches.attempt) = (done.work_id, done.task_id, done.attempt)`.execute(
+        transaction,
+      )
+      await published(transaction, done)
     }
-    return count
+    for (const { row, outcome } of outcomes)
+      if ('waitsFor' in outcome && row.waits_for !== outcome.waitsFor)
+        await transaction
+          .updateTable('dispatches')
+          .set({ waits_for: outcome.waitsFor })
+          .where('work_id', '=', row.work_id)
+          .where('task_id', '=', row.task_id)
+          .where('attempt', '=', row.attempt)
+          .execute()
+    return done.length
   })
 
 /** How many dispatches wait, by what they wait for. */

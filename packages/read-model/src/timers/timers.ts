@@ -10,24 +10,14 @@ export type Timer = { timerId: string; kind: string; dueAt: Instant; workId: str
 /** Sets timers; one with the id of an earlier one replaces it. Safe to repeat. */
 export const setTimers = async (db: Kysely<Tables>, timers: readonly Timer[]): Promise<void> => {
   if (timers.length === 0) return
-  const byId = new Map(timers.map((timer) => [timer.timerId, timer])) // one statement cannot hit a row twice
-  await db
-    .insertInto('timers')
-    .values(
-      [...byId.values()].map(({ timerId, kind, dueAt, workId, command }) => ({
-        timer_id: timerId,
-        kind,
-        due_at: dueAt,
-        work_id: workId,
-        command: json<JsonObject>({ ...command }),
-      })),
-    )
-    .onConflict((conflict) =>
-      conflict
-        .column('timer_id')
-        .doUpdateSet((row) => ({ due_at: row.ref('excluded.due_at'), command: row.ref('excluded.command') })),
-    )
-    .execute()
+  const each = [...new Map(timers.map((timer) => [timer.timerId, timer])).values()] // one statement cannot hit a row twice
+  await sql`
+    insert into timers (timer_id, kind, due_at, work_id, command)
+    select * from unnest(
+      ${each.map(({ timerId }) => timerId)}::text[], ${each.map(({ kind }) => kind)}::text[],
+      ${each.map(({ dueAt }) => dueAt)}::timestamptz[], ${each.map(({ workId }) => workId)}::text[],
+      ${each.map(({ command }) => json(command))}::jsonb[])
+    on conflict (timer_id) do update set due_at = excluded.due_at, command = excluded.command`.execute(db)
 }
 
 /** Takes timers away that need not fire any more: by id, or all of a unit of work. */
@@ -35,8 +25,16 @@ export const cancelTimers = async (
   db: Kysely<Tables>,
   which: { ids?: readonly string[]; workIds?: readonly string[] },
 ): Promise<void> => {
-  if (which.ids?.length) await db.deleteFrom('timers').where('timer_id', 'in', which.ids).execute()
-  if (which.workIds?.length) await db.deleteFrom('timers').where('work_id', 'in', which.workIds).execute()
+  if (which.ids?.length)
+    await db
+      .deleteFrom('timers')
+      .where(sql<boolean>`timer_id = any(${which.ids}::text[])`)
+      .execute()
+  if (which.workIds?.length)
+    await db
+      .deleteFrom('timers')
+      .where(sql<boolean>`work_id = any(${which.workIds}::text[])`)
+      .execute()
 }
 
 /**
