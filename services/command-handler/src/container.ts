@@ -27,13 +27,11 @@ import {
   type Publisher,
 } from '@journey/messaging'
 import {
-  claim,
   createDatabase,
   keepDeadLetter,
   noteHeartbeat,
   purge,
   resolveRetried,
-  settleAll,
   type Database,
 } from '@journey/read-model'
 import {
@@ -41,7 +39,6 @@ import {
   createLog,
   createRegistry,
   healthServer,
-  inBatches,
   inOrder,
   type Environment,
   type Log,
@@ -53,6 +50,7 @@ import { createKeepCommand } from './dead-letters.js'
 import { createDeciders } from './deciders.js'
 import { createHandleCommand } from './handle-command.js'
 import { createCommandMeters } from './meters.js'
+import { createOutcomes } from './outcomes.js'
 import { createPurge } from './purge.js'
 import type { Settings } from './settings.js'
 
@@ -112,22 +110,11 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
     const publisher = context.get<Publisher>(tokens.publisher)
     const meters = createCommandMeters(registry)
     const { db } = database
-    const claimedBy = `${service}-${process.pid}`
 
     const decide = createDeciders({ store, policy, capacity: settings.aggregateCache, now, log })
     const handle = createHandleCommand({
       decide,
-      outcomes: {
-        claim: inBatches({ most: settings.prefetch, keyOf: ({ commandId }) => commandId }, (claims) =>
-          claim(
-            db,
-            claims.map((one) => ({ ...one, claimedBy })),
-          ),
-        ),
-        settle: inBatches({ most: settings.prefetch, keyOf: ({ command_id }) => command_id }, (answers) =>
-          settleAll(db, answers),
-        ),
-      },
+      outcomes: createOutcomes(db, { most: settings.prefetch, claimedBy: `${service}-${process.pid}` }),
       noteHeartbeat: (agentId, activeTasks) => noteHeartbeat(db, agentId, activeTasks),
     })
     const reply = createReply(publisher)

@@ -1,0 +1,106 @@
+import { expect } from 'chai'
+import type { CommandAnswer } from '@journey/contracts'
+import { emptied, withReadModel } from '../testing/database.js'
+import { claim, settle, settleAll, type Claim } from './outcomes.js'
+
+const claimOf = (commandId: string, over: Partial<Claim> = {}): Claim => ({
+  commandId,
+  commandType: 'journey.start',
+  digest: `digest of ${commandId}`,
+  correlationId: 'correlation',
+  source: 'spec',
+  claimedBy: 'spec',
+  ...over,
+})
+const answerOf = (command_id: string, over: Partial<CommandAnswer> = {}): CommandAnswer => ({
+  command_id,
+  command_type: 'journey.start',
+  status: 'accepted',
+  stream: 'journey-a',
+  revision: 0,
+  events: ['journey.started', 'journey.promotion_held'],
+  error: null,
+  ...over,
+})
+const refusal = {
+  code: 'journey/unknown',
+  message: 'There is no journey; "begin" one, says {dana}',
+  details: [{ field: 'client_id', code: 'unknown', message: 'never heard of' }],
+}
+
+describe('the outcomes of commands', () => {
+  const database = withReadModel()
+  beforeEach(() => emptied(database().db))
+
+  it('tells of each of many claims what it found', async () => {
+    const { db } = database()
+    await claim(
+      db,
+      ['settled', 'refused', 'used', 'failed', 'claimed'].map((id) => claimOf(id)),
+    )
+    const answers = [
+      answerOf('settled'),
+      answerOf('refused', { status: 'rejected', stream: null, revision: null, events: [], error: refusal }),
+      answerOf('used'),
+      answerOf('failed', { status: 'failed', stream: null, revision: null, events: [], error: refusal }),
+    ]
+    expect(await settleAll(db, answers)).to.deep.equal(answers)
+    const found = await claim(db, [
+      claimOf('used', { digest: 'another' }),
+      claimOf('new'),
+      claimOf('failed', { digest: 'mended' }),
+      claimOf('refused'),
+      claimOf('claimed'),
+      claimOf('settled'),
+    ])
+    expect(found).to.deep.equal([
+      { found: 'key_reused', answer: answers[2] },
+      { found: 'open' },
+      { found: 'open' },
+      { found: 'settled', answer: answers[1] },
+      { found: 'open' },
+      { found: 'settled', answer: answers[0] },
+    ])
+  })
+
+  it('keeps the first outcome of each, and gives it to everybody', async () => {
+    const { db } = database()
+    await claim(
+      db,
+      ['a', 'b'].map((id) => claimOf(id)),
+    )
+    const first = await settle(db, answerOf('b', { status: 'rejected', error: refusal }))
+    expect(await settleAll(db, [answerOf('a'), answerOf('b'), answerOf('never claimed')])).to.deep.equal([
+      answerOf('a'),
+      first,
+      answerOf('never claimed'),
+    ])
+    expect(await settle(db, answerOf('a', { revision: 7 }))).to.deep.equal(answerOf('a'))
+  })
+
+  it('lets several claim and settle the same commands at once, in whatever order', async () => {
+    const { db } = database()
+    for (let round = 0; round < 20; round++) {
+      const ids = Array.from({ length: 10 }, (_, n) => `${round}-${n}`)
+      const orders = [ids, [...ids].reverse(), ids, [...ids].reverse()]
+      await Promise.all(
+        orders.map((order) =>
+          claim(
+            db,
+            order.map((id) => claimOf(id)),
+          ),
+        ),
+      )
+      const settled = await Promise.all(
+        orders.map((order, n) =>
+          settleAll(
+            db,
+            order.map((id) => answerOf(id, { revision: n })),
+          ),
+        ),
+      )
+      const revisions = settled.map((answers) => new Map(answers.map((one) => [one.command_id, one.revision])))
+      for (const each of revisions) for (const id of ids) expect(each.get(id)).to.equal(revisions[0]!.get(id))
+    }
+  })
+})
