@@ -59,7 +59,7 @@ const runSpecs = (kind, files, grep, env) =>
     console.log(`\n— ${kind.name}: ${files.length} spec files`)
     const child = fork(join(root, 'scripts/test-run.mjs'), [JSON.stringify({ files, grep, timeout: kind.timeout })], {
       cwd: root,
-      env: { ...process.env, ...env },
+      env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true', ...process.env, ...env }, // as the api does
       execArgv: ['--enable-source-maps'],
     })
     let told

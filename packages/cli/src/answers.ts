@@ -191,5 +191,18 @@ export type Replay = {
   ended_at: string | null
 }
 
+export type ArchivedDay = { day: string; events: number; bytes: number; categories: Record<string, number> }
+
+export type ArchiveJob = {
+  id: string
+  kind: string
+  state: string
+  progress: { done: number; total: null }
+  result: { events: number; segments: number; problems?: string[] } | null
+  error: { code: string; message: string } | null
+  created_at: string
+  ended_at: string | null
+}
+
 export type Page<Item> = { items: Item[]; next_cursor: string | null }
 export type History = Page<HistoryEvent> & { last_cursor: string | null; state: Record<string, unknown> | null }

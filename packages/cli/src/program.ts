@@ -5,6 +5,7 @@ import { exitCodes, Stop, type ExitCode } from './exit.js'
 import { createOutput, type Output } from './output.js'
 import { agentVerbs } from './verbs/agents.js'
 import { approvalVerbs } from './verbs/approvals.js'
+import { archiveVerbs } from './verbs/archive.js'
 import { configVerbs } from './verbs/config.js'
 import { deadLetterVerbs } from './verbs/dead-letters.js'
 import { journeyVerbs } from './verbs/journeys.js'
@@ -107,6 +108,7 @@ const programOf = (action: Action, world: World): Command => {
     watchVerb,
     deadLetterVerbs,
     replayVerbs,
+    archiveVerbs,
     configVerbs,
   ])
     add(program, action)

@@ -5,6 +5,16 @@ export { derivedTables, operationalTables, type DerivedTables, type OperationalT
 export type { AdmissionRow, AdmissionsTable } from './admissions/table.js'
 export type { AgentRow, AgentsTable } from './agents/table.js'
 export type { ApprovalRow, ApprovalsTable } from './approvals/table.js'
+export {
+  archiveJobOf,
+  archiveJobUnderWay,
+  endArchiveJob,
+  findArchiveJobs,
+  lastArchiveRun,
+  noteArchiveProgress,
+  requestArchiveJob,
+} from './archive-jobs/store.js'
+export type { ArchiveJobKind, ArchiveJobOptions, ArchiveJobResult, ArchiveJobRow } from './archive-jobs/table.js'
 export type { CheckpointRow, CheckpointsTable, PositionIndexTable } from './checkpoints/table.js'
 export type { CommandRow, CommandsTable } from './commands/table.js'
 export type {

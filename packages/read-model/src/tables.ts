@@ -1,6 +1,7 @@
 import type { AdmissionsTable } from './admissions/table.js'
 import type { AgentsTable } from './agents/table.js'
 import type { ApprovalsTable } from './approvals/table.js'
+import type { ArchiveJobsTable } from './archive-jobs/table.js'
 import type { CheckpointsTable, PositionIndexTable } from './checkpoints/table.js'
 import type { CommandsTable } from './commands/table.js'
 import type {
@@ -49,6 +50,7 @@ export type OperationalTables = {
   timers: TimersTable
   dispatches: DispatchesTable
   admissions: AdmissionsTable
+  archive_jobs: ArchiveJobsTable
 }
 
 export type Tables = DerivedTables & OperationalTables
@@ -79,4 +81,5 @@ export const operationalTables = [
   'timers',
   'dispatches',
   'admissions',
+  'archive_jobs',
 ] as const satisfies (keyof OperationalTables)[]

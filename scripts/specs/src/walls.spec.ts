@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** What each room may import of ours, its specs and testing doors apart: `domain` ← `contracts` ← adapters ← `services`. */
-const adapters = ['messaging', 'event-store', 'read-model', 'integrations']
+const adapters = ['messaging', 'event-store', 'read-model', 'integrations', 'archive']
 const allowed: Record<string, string[]> = {
   'packages/domain': [],
   'packages/runtime': [],

@@ -23,11 +23,12 @@ import {
 } from '@journey/runtime'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
+import { archiveKeeper } from './archive/keeper.js'
 import { createDesk, type Desk } from './desk.js'
 import { createFreshness, type Freshness } from './journeys/freshness.js'
 import { createListener } from './listener.js'
 import { createServer } from './server.js'
-import { accessOf, type Access, type ApiSettings } from './settings.js'
+import { accessOf, archiveOf, type Access, type ApiSettings } from './settings.js'
 import { createDeadLetterGauges } from './triage/care.js'
 import { leadingTriage } from './triage/leading.js'
 import { createTriage, type Triage } from './triage/triage.js'
@@ -126,6 +127,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
       event_store: () => eventStore.check(),
     }
     createDeadLetterGauges(registry, database.db, log)
+    const archive = archiveOf(settings)
     const server = () =>
       createServer({
         db: database.db,
@@ -140,6 +142,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
         aliveWithinMs: missedHeartbeats * heartbeat_ms,
         stages: catalog.stages,
         queueExists: (queue) => queueExists(connection, queue),
+        archive,
       })
     const { healthHost: host, healthPort: port } = settings
     return inOrder(
@@ -150,6 +153,18 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
         asPart('event store', eventStore),
         inTheBackground(connection),
         leadingTriage({ db: database.db, triage: context.get(tokens.triage), log }),
+        ...(archive
+          ? [
+              archiveKeeper({
+                db: database.db,
+                store: eventStore,
+                storage: archive,
+                afterDays: settings.archiveAfterDays,
+                now: () => new Date(),
+                log,
+              }),
+            ]
+          : []),
         createListener({ server, host: access.host, port: access.port, log }),
       ],
       log,

@@ -1,3 +1,4 @@
+import type { Storage } from '@journey/archive'
 import { bodyLimit, readJson } from '@journey/contracts'
 import type { Stage } from '@journey/domain'
 import type { Database } from '@journey/read-model'
@@ -12,6 +13,7 @@ import { problemOf, type Problem } from './problems.js'
 import { answerBrokenRequest, answerUnrouted } from './routing.js'
 import { agentRoutes } from './routes/agents.js'
 import { approvalRoutes } from './routes/approvals.js'
+import { archiveRoutes } from './routes/archive.js'
 import { commandRoutes } from './routes/commands.js'
 import { deadLetterRoutes } from './routes/dead-letters.js'
 import { historyRoutes } from './routes/history.js'
@@ -39,6 +41,8 @@ export type ServerOptions = {
   stages: readonly Stage[]
   /** Whether a queue of that name stands on the broker. @throws unavailable `broker/…` */
   queueExists: (queue: string) => Promise<boolean>
+  /** Undefined where nothing is archived. */
+  archive: Storage | undefined
 }
 
 /** The HTTP server with all its routes, ready to listen. */
@@ -88,6 +92,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       deadLetterRoutes(api, db, options.triage)
       agentRoutes(api, db, aliveWithinMs)
       replayRoutes(api, db, options.queueExists)
+      archiveRoutes(api, db, options.archive)
       done()
     },
     { prefix: '/api/v1' },

@@ -1,5 +1,6 @@
+import { archiveAddress, openStorage, type Storage } from '@journey/archive'
 import { FromEnv, malformed, ServerSettings } from '@journey/runtime'
-import { IsIn, IsInt, IsNotEmpty, IsOptional, IsString, Max, Min, MinLength } from 'class-validator'
+import { IsIn, IsInt, IsNotEmpty, IsOptional, IsString, IsUrl, Matches, Max, Min, MinLength } from 'class-validator'
 import { isLoopback } from './security.js'
 
 /** What the API is told from outside, beside what every service is told. */
@@ -11,7 +12,34 @@ export class ApiSettings extends ServerSettings {
   @FromEnv('JOURNEY_AUTH') @IsIn(['token', 'off']) auth: 'token' | 'off' = 'token'
   /** The bearer token that callers show; made of letters, digits and `-._~+/=` (RFC 6750). */
   @FromEnv('JOURNEY_API_TOKEN') @IsOptional() @IsString() @MinLength(16) apiToken?: string
+
+  /** Where old events are archived; without it none are. */
+  @FromEnv('JOURNEY_ARCHIVE_URL')
+  @IsOptional()
+  @Matches(archiveAddress, { message: 'must look like file:///var/archive or s3://bucket/folder' })
+  archiveUrl?: string
+  /** REQ-T260: 30 days. */
+  @FromEnv('JOURNEY_ARCHIVE_AFTER_DAYS') @IsInt() @Min(1) @Max(36_500) archiveAfterDays = 30
+  /** An S3 other than that of AWS. Without the keys those of the environment AWS describes are taken. */
+  @FromEnv('JOURNEY_ARCHIVE_S3_ENDPOINT')
+  @IsOptional()
+  @IsUrl({ require_tld: false, protocols: ['http', 'https'], require_protocol: true })
+  archiveS3Endpoint?: string
+  @FromEnv('JOURNEY_ARCHIVE_S3_REGION') @IsNotEmpty() archiveS3Region = 'us-east-1'
+  @FromEnv('JOURNEY_ARCHIVE_S3_ACCESS_KEY_ID') @IsOptional() @IsString() archiveS3AccessKeyId?: string
+  @FromEnv('JOURNEY_ARCHIVE_S3_SECRET_ACCESS_KEY') @IsOptional() @IsString() archiveS3SecretAccessKey?: string
 }
+
+/** The archive of old events; undefined where none is wanted. */
+export const archiveOf = (settings: Readonly<ApiSettings>): Storage | undefined =>
+  settings.archiveUrl === undefined
+    ? undefined
+    : openStorage(settings.archiveUrl, {
+        endpoint: settings.archiveS3Endpoint,
+        region: settings.archiveS3Region,
+        accessKeyId: settings.archiveS3AccessKeyId,
+        secretAccessKey: settings.archiveS3SecretAccessKey,
+      })
 
 /** Who may call and where to listen. Without `token` nobody needs one. */
 export type Access = { host: string; port: number; token?: string }

@@ -340,4 +340,32 @@ export const schemas: Record<string, object> = {
     ended_at: { ...nullable(instant), description: 'When nothing of it was left to be done or taken away' },
   }),
   ReplayPage: page('Replay'),
+  ArchiveList: every({
+    items: listOf(
+      every({
+        day: { type: 'string', format: 'date' },
+        events: integer,
+        bytes: { ...integer, description: 'Compressed' },
+        categories: { ...object, description: 'Events by category' },
+      }),
+    ),
+  }),
+  ArchiveJob: every({
+    id: text,
+    kind: { type: 'string', enum: ['run', 'verify', 'restore'] },
+    options: object,
+    state: { type: 'string', enum: ['running', 'completed', 'failed', 'cancelled'] },
+    progress: every({ done: { ...integer, description: 'Events' }, total: nullable(integer) }),
+    result: nullable({
+      type: 'object',
+      required: ['events', 'segments'],
+      properties: { events: integer, segments: integer, problems: listOf(text) },
+    }),
+    error: nullable(every({ code: text, message: text })),
+    requested_by: actor,
+    created_at: instant,
+    updated_at: instant,
+    ended_at: nullable(instant),
+  }),
+  ArchiveJobPage: page('ArchiveJob'),
 }

@@ -1,3 +1,4 @@
+import type { Storage } from '@journey/archive'
 import { commandQueue, exchanges, type CommandAnswer, type Recorded } from '@journey/contracts'
 import { testDatabase, testVhost } from '@journey/embedded/testing'
 import { createConnection, createPublisher, queueExists } from '@journey/messaging'
@@ -36,7 +37,7 @@ export type House = {
 
 export const withHouse = async (
   use: (house: House) => Promise<void>,
-  options: { token?: string; handlerQueue?: boolean; project?: Consumer<Step>['project'] } = {},
+  options: { token?: string; handlerQueue?: boolean; project?: Consumer<Step>['project']; archive?: Storage } = {},
 ): Promise<void> => {
   const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
   await migrate(own.url)
@@ -85,6 +86,7 @@ export const withHouse = async (
     token: options.token,
     aliveWithinMs: 30_000,
     queueExists: (queue) => queueExists(connection, queue),
+    archive: options.archive,
   })
   try {
     await use({
