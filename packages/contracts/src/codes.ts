@@ -115,6 +115,7 @@ export const codes = {
   'broker/topology_drift': 'A queue or exchange stands with other arguments; the message names the difference.',
   'broker/stopped': 'The connection was stopped.',
   'event-store/away': 'EventStoreDB cannot be reached; the outcome of an append is unknown, and repeating is safe.',
+  'archive/away': 'The place of the archive cannot be reached, refuses us, or is full; the job waits and goes on.',
   'event-store/access_denied': 'EventStoreDB refuses our user.',
   'database/away': 'PostgreSQL cannot be reached.',
   'database/exhausted': 'PostgreSQL is out of connections, memory or disk.',
