@@ -35,7 +35,8 @@ export const codes = {
   'archive/another_under_way': 'Another job works on the archive. Wait for its end, or cancel it.',
   'archive/job_ended': 'The job on the archive is over already.',
   'archive/job_unknown': 'There is no job on the archive with this id.',
-  'archive/stream_differs': 'The stream in the event store is another one than the archived, or lacks what came before.',
+  'archive/stream_differs':
+    'The stream in the event store is another one than the archived, or lacks what came before.',
   'replay/streams_left': 'Some streams could not be applied and stay as they were; the message names the first.',
   'stream/deleted': 'The stream was tombstoned in EventStoreDB; nothing can be written to it again.',
 
