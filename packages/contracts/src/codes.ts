@@ -53,7 +53,7 @@ export const codes = {
   'command/unsupported_version': 'The major version of the command is not known here.',
   'event/unknown_type': 'The event is not one of ours.',
   'event/invalid': 'The event lacks what every event has.',
-  'event/unsupported_version': 'The major version of the event is not known here. Deploy the newer reader first.',
+  'event/unsupported_version': 'The major version of the event is not known here. Deploy the newer reader, then retry.',
   'task/not_an_object': 'A task is a JSON object.',
   'task/invalid': 'The task lacks what every task has; the details name it.',
   'message/too_large': 'The message is larger than the broker takes.',
@@ -63,6 +63,12 @@ export const codes = {
   'message/poison': 'The message ended its handler too often.',
   'message/expired': 'Nobody took the message before its time to live ran out.',
   'message/queue_full': 'The queue was full.',
+  'event/not_foldable':
+    'An event in the stream lacks what its type should say; the message names it. Nothing is decided on it.',
+  'stream/never_begun':
+    'What the stream begins with is gone, so nothing can be decided on it. Take $tb, $maxCount and $maxAge out of its metadata.',
+  'stream/soft_deleted':
+    'The stream was deleted in EventStoreDB, but not for good. Write its metadata without $tb, twice, then retry.',
   'event-store/append_too_large': 'The events of one append are larger than EventStoreDB takes.',
   'archive/damaged': 'An object of the archive is missing, or is not what its manifest says; the message names it.',
   'archive/not_restorable': 'The archived event is no JSON, and nothing of ours writes such events.',

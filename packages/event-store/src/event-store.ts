@@ -6,6 +6,7 @@ import type { NewEvent, StoredEvent } from './events.js'
 import { faultOf, isUnknown, lost, silentFor } from './faults.js'
 import { eventsOf } from './reading.js'
 import { Slots } from './slots.js'
+import { isInside } from './stream-names.js'
 import { deliveriesOf, type Delivery, type SubscribeToAll } from './subscription.js'
 
 /** The revision a stream must have for an append to count. */
@@ -56,14 +57,14 @@ export interface EventStore {
   readLast(stream: string): Promise<StoredEvent | undefined>
 
   /**
-   * One page of the whole log, without the system's own events. Those count towards `maxCount`, so a page may hold fewer
-   * events, or none, and not be the last.
+   * One page of the whole log, without the system's own events and without snapshots. Those count towards `maxCount`, so a
+   * page may hold fewer events, or none, and not be the last.
    */
   readAll(options: { after: bigint | 'start'; maxCount: number }): Promise<Page>
 
   /**
-   * The log from a position on, then live, in log order, nothing lost or repeated; without the system's own events. A slow
-   * reader slows the server down. Ends without an error only by its `signal`.
+   * The log from a position on, then live, in log order, nothing lost or repeated; without the system's own events and
+   * without snapshots. A slow reader slows the server down. Ends without an error only by its `signal`.
    *
    * @throws unavailable `event-store/away` when the connection is lost: subscribe again after the last position handled
    */
@@ -119,10 +120,10 @@ export const createEventStore = ({
   const append = async (stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended> => {
     const where = `append to ${stream}`
     const data = dataOf(stream, events)
-    const end = Date.now() + appendLimitMs
+    const end = performance.now() + appendLimitMs // a clock that jumps ends nothing
     return slots.use(async () => {
       const silence = silentFor(appendLimitMs, where)
-      const left = end - Date.now()
+      const left = end - performance.now()
       if (left <= 0) throw silence
       const used = await connected(where)
       try {
@@ -173,7 +174,7 @@ export const createEventStore = ({
       const fromPosition = after === 'start' ? START : { commit: after, prepare: after }
       const read = used.client.readAll({ fromPosition, maxCount: count })
       const all = await collect(eventsOf(used, read, readLimitMs, where))
-      const events = all.filter((event) => !isSystem(event) && (after === 'start' || event.position > after))
+      const events = all.filter((event) => !isInside(event) && (after === 'start' || event.position > after))
       return { events, position: all.at(-1)?.position ?? after, isLast: all.length < count }
     },
 
@@ -231,8 +232,6 @@ const dataOf = (stream: string, events: readonly NewEvent[]): EventData[] => {
   }
   return events.map(({ id, type, data, metadata }) => jsonEvent({ id, type, data: data as JSONType, metadata }))
 }
-
-const isSystem = ({ type, stream }: StoredEvent): boolean => type.startsWith('$') || stream.startsWith('$')
 
 const collect = async (events: AsyncIterable<StoredEvent>): Promise<StoredEvent[]> => {
   const all: StoredEvent[] = []

@@ -17,5 +17,7 @@ export {
   type Outcome,
   type Repository,
 } from './repository.js'
+export { flaws, type Flaw } from './snapshot.js'
+export { createSnapshots, type SnapshotOutcome, type Snapshots } from './snapshots.js'
 export type { Delivery, SubscribeToAll } from './subscription.js'
 export { clockSkewMs, happenedAt, readWindow, type Window, type WindowPart } from './window.js'

@@ -1,21 +1,12 @@
+import { randomUUID } from 'node:crypto'
 import { testEventStoreUrl } from '@journey/embedded/testing'
 import { codeOf, Fault, familyOf, silentLog } from '@journey/runtime'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { Aggregate } from './aggregate.js'
 import { eventIdFor } from './event-ids.js'
 import { createEventStore, type EventStore } from './event-store.js'
 import { createRepository, type DecidedEvent, type Loaded, type Repository } from './repository.js'
-import { anEvent, breakable, freshStream, typesIn } from './testing/index.js'
-
-/** A counter that takes steps up to a limit; each event says what it should then stand at. */
-type Stepped = { by: number; total: number }
-
-const counter: Aggregate<number, Stepped> = {
-  initial: 0,
-  evolve: (state, { by }) => state + by,
-  decode: ({ type, data }) => (type === 'Stepped' ? (data as Stepped) : undefined),
-}
+import { anEvent, breakable, count, counter, counting, freshStream, typesIn, type Stepped } from './testing/index.js'
 
 const limit = 12
 
@@ -25,10 +16,6 @@ const step =
     if (state + by > limit) throw new Fault('refused', 'counter/full', 'the counter is full')
     return by === 0 ? [] : [{ type: 'Stepped', data: { by, total: state + by }, metadata: {} }]
   }
-
-const count = ({ state }: Loaded<number>): DecidedEvent[] => [
-  { type: 'Stepped', data: { by: 1, total: state + 1 }, metadata: {} },
-]
 
 const neverCalled = (): DecidedEvent[] => {
   throw new Error('decided again')
@@ -56,8 +43,9 @@ describe('a repository', () => {
   })
   after(() => store.stop())
 
-  const repository = (options: { capacity?: number; store?: EventStore } = {}): Repository<number> =>
-    createRepository({ store, capacity: 10, fold: counter, log: silentLog(), ...options })
+  const repository = (
+    options: { capacity?: number; maxWeight?: number; store?: EventStore } = {},
+  ): Repository<number> => createRepository({ store, capacity: 10, fold: counter, log: silentLog(), ...options })
 
   it('stores what is decided, under ids that follow from the command, with the command in the metadata', async () => {
     const stream = freshStream('counter')
@@ -249,6 +237,53 @@ describe('a repository', () => {
     expect(await codeFrom(one.transact(stream, { id: 'a' }, step(1)))).to.equal('event-store/away')
     await one.transact(stream, { id: 'a' }, step(1))
     expect(await one.load(stream)).to.deep.equal({ state: 5, revision: 0 })
+  })
+
+  it('reads nothing for a command on a stream that it remembers, be it accepted', async () => {
+    const stream = freshStream('counter')
+    const counted = counting(store)
+    const one = repository({ store: counted })
+    await one.transact(stream, { id: 'first' }, count)
+    const before = counted.reads.length
+    for (let n = 0; n < 100; n += 1) await one.transact(stream, { id: `${n}` }, count)
+    expect([counted.reads.length - before, counted.appends.length]).to.deep.equal([0, 101])
+  })
+
+  it('never meets itself: a hundred commands on one stream at once are a hundred appends, and nothing is read between', async () => {
+    const stream = freshStream('counter')
+    const counted = counting(store)
+    const one = repository({ store: counted })
+    const outcomes = await Promise.all(
+      Array.from({ length: 100 }, (_, n) => one.transact(stream, { id: `${n}` }, count)),
+    )
+    expect(counted.appends).to.deep.equal(Array.from({ length: 100 }, () => 'ok'))
+    expect(counted.events).to.equal(0)
+    expect(outcomes.map(({ revision }) => revision)).to.deep.equal(Array.from({ length: 100 }, (_, n) => n))
+  })
+
+  it('reads only what is new when the stream has moved, and decides again on it', async () => {
+    const stream = freshStream('counter')
+    const counted = counting(store)
+    const [one, other] = [repository({ store: counted }), repository()]
+    for (let n = 0; n < 50; n += 1) await one.transact(stream, { id: `${n}` }, count)
+    for (let n = 0; n < 3; n += 1) await other.transact(stream, { id: `other ${n}` }, count)
+    counted.events = 0
+    expect((await one.transact(stream, { id: 'again' }, count)).revision).to.equal(53)
+    expect([counted.events, counted.appends.slice(-2)]).to.deep.equal([3, ['stream/moved', 'ok']])
+    expect(await one.load(stream)).to.deep.equal({ state: 54, revision: 53 })
+  })
+
+  it('keeps no more in memory than it may, by number and by weight, and does the same work', async () => {
+    const streams = Array.from({ length: 5 }, () => freshStream('counter'))
+    for (const small of [{ capacity: 2 }, { maxWeight: 200 }, { maxWeight: 1 }]) {
+      const counted = counting(store)
+      const one = repository({ store: counted, ...small })
+      for (const stream of [...streams, ...streams]) await one.load(stream)
+      expect(counted.reads.length).to.be.at.least(small.maxWeight === 200 ? 5 : 10)
+      const totals = []
+      for (const stream of streams) totals.push((await one.transact(stream, { id: randomUUID() }, count)).revision)
+      expect(new Set(totals).size).to.equal(1)
+    }
   })
 
   it('gives every interleaving of commands the effect of a sequence of them', async () => {

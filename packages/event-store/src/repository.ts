@@ -1,9 +1,12 @@
-import { codeOf, Fault, type Log } from '@journey/runtime'
-import { LRUCache } from 'lru-cache'
-import { Folded, type Aggregate, type Handled } from './aggregate.js'
+import { codeOf, Fault, familyOf, type Log } from '@journey/runtime'
+import type { Aggregate, Folded } from './aggregate.js'
 import { eventIdFor } from './event-ids.js'
 import type { Appended, EventStore } from './event-store.js'
 import type { NewEvent } from './events.js'
+import { createFinding, type Handled } from './finding.js'
+import { createLoading } from './loading.js'
+import { Memory } from './memory.js'
+import type { Snapshots } from './snapshots.js'
 import { Turns } from './turns.js'
 
 /** A decided event. Its id is given by the repository, which also adds `$causationId` and `command_digest` to the metadata. */
@@ -40,6 +43,10 @@ export interface Repository<State> {
    * @throws refused `command/key_reused`: the stream remembers the command id with another digest
    * @throws conflict `stream/moved`: someone else wrote first, five times in a row
    * @throws unavailable `event-store/away`: outcome unknown; repeat the same command
+   * @throws malformed `event-store/append_too_large`: nothing was stored
+   * @throws malformed `stream/soft_deleted`, `stream/never_begun`, `event/unsupported_version`, `event/invalid`,
+   *   `event/not_foldable`: nothing can be decided on this stream before it is mended, or read by a newer version
+   * @throws refused `stream/deleted`: nothing can ever be stored in it again
    */
   transact(
     stream: string,
@@ -58,38 +65,29 @@ export interface Repository<State> {
  * @param fold how the streams of this repository become state
  * @param capacity how many streams stay folded in memory. What is remembered saves reading, and is never trusted: an append
  *   states the revision it was decided on, and a refusal is checked against the store.
+ * @param maxWeight how large what stays in memory may be in all, in characters of JSON; in memory about twice the bytes
+ * @param snapshots where long streams are loaded from; without them every stream is read from its beginning
  */
 export const createRepository = <State, Event>({
   store,
   fold,
   capacity,
+  maxWeight = 64 * 1024 * 1024,
+  snapshots,
   log,
 }: {
   store: EventStore
   fold: Aggregate<State, Event>
   capacity: number
+  maxWeight?: number | undefined
+  snapshots?: Snapshots<State, Event>
   log: Log
 }): Repository<State> => {
   type Stream = Folded<State, Event>
-  /**
-   * `doubtful`: an append ended unknown. Its events may be stored yet, under the ids that the next attempt will use, in
-   * which case the store keeps the first ones; so what that attempt appends must not be remembered as if it were stored.
-   */
-  const memory = new LRUCache<string, Stream | 'doubtful'>({ max: capacity })
+  const memory = new Memory<Stream>({ most: capacity, maxWeight })
   const turns = new Turns()
-
-  /** Adds what was stored since; tells whether there was anything. */
-  const catchUp = async (stream: string, folded: Stream): Promise<boolean> => {
-    const before = folded.revision
-    for await (const event of store.readEach(stream, { from: before + 1 })) folded.add(event)
-    return folded.revision > before
-  }
-
-  const read = async (stream: string): Promise<Stream> => {
-    const folded = new Folded(fold)
-    await catchUp(stream, folded)
-    return folded
-  }
+  const { load, catchUp } = createLoading({ store, fold, snapshots })
+  const find = createFinding(store)
 
   const handle = async (
     stream: string,
@@ -99,11 +97,11 @@ export const createRepository = <State, Event>({
     const remembered = memory.get(stream)
     const isDoubtful = remembered === 'doubtful'
     let isFresh = !remembered || isDoubtful
-    let folded = !remembered || isDoubtful ? await read(stream) : remembered
-    const remember = () => (isDoubtful ? undefined : memory.set(stream, folded))
+    let folded = !remembered || isDoubtful ? await load(stream) : remembered
+    const remember = () => (isDoubtful ? undefined : memory.keep(stream, folded))
 
     for (let attempt = 1; ; attempt += 1) {
-      const handled = folded.handled(command.id)
+      const handled = await find(stream, folded.ids, command.id)
       if (handled) {
         remember()
         return repeated(stream, command, handled)
@@ -121,18 +119,18 @@ export const createRepository = <State, Event>({
       const events = decision.events.map((event, index) => stamped(event, stream, command, index))
       try {
         const appended = await store.append(stream, folded.revision === -1 ? 'no_stream' : folded.revision, events)
-        if (isDoubtful) memory.delete(stream)
+        if (isDoubtful) memory.forget(stream)
         else addOwn(stream, folded, events, appended)
         return { ...appended, eventTypes: events.map(({ type }) => type), repeated: false }
       } catch (error) {
         if (codeOf(error) !== 'stream/moved') {
-          memory.set(stream, 'doubtful')
+          if (isOutcomeUnknown(error)) memory.keep(stream, 'doubtful')
           throw error
         }
         if (attempt >= maxAttempts) throw error
         log.debug({ stream, revision: folded.revision, attempt }, 'stream moved, deciding again')
         // Nothing new although the revision is wrong: the store was set back, and what is in memory never happened.
-        if (!(await catchUp(stream, folded))) folded = await read(stream)
+        if (!(await catchUp(stream, folded))) folded = await load(stream)
         isFresh = true
       }
     }
@@ -145,9 +143,10 @@ export const createRepository = <State, Event>({
       events.forEach((event, index) => {
         folded.add({ ...(JSON.parse(JSON.stringify(event)) as NewEvent), stream, revision: first + index })
       })
-      memory.set(stream, folded)
+      memory.keep(stream, folded)
+      snapshots?.offer(stream, folded)
     } catch (err) {
-      memory.delete(stream)
+      memory.forget(stream)
       log.error({ err, stream }, 'an event just stored cannot be folded')
     }
   }
@@ -159,8 +158,8 @@ export const createRepository = <State, Event>({
       turns.take(stream, async () => {
         const remembered = memory.get(stream)
         if (remembered === undefined || remembered === 'doubtful') {
-          const folded = await read(stream)
-          if (!remembered) memory.set(stream, folded)
+          const folded = await load(stream)
+          if (!remembered) memory.keep(stream, folded)
           return { state: folded.state, revision: folded.revision }
         }
         if (remembered.revision < atLeast) await catchUp(stream, remembered)
@@ -168,6 +167,9 @@ export const createRepository = <State, Event>({
       }),
   }
 }
+
+/** What is refused or malformed was not stored. */
+const isOutcomeUnknown = (error: unknown): boolean => !['refused', 'malformed'].includes(familyOf(error))
 
 /** Times a command is decided before its conflict is handed on. */
 const maxAttempts = 5

@@ -3,11 +3,12 @@ import type { Connection } from './connection.js'
 import { storedEventOf, type StoredEvent } from './events.js'
 import { faultOf, lost } from './faults.js'
 import { pulled } from './pull.js'
+import { isInside } from './stream-names.js'
 
 export type SubscribeToAll = {
   /** Events after this position; `start`: all there are; `end`: only those stored from now on. */
   after: bigint | 'start' | 'end'
-  /** Only streams whose name begins with one of these; none given: all but the system's own. */
+  /** Only streams whose name begins with one of these; none given: all but the system's own and the snapshots. */
   streamPrefixes?: readonly string[] | undefined
   /** Ends the subscription without an error. */
   signal?: AbortSignal | undefined
@@ -47,7 +48,7 @@ export async function* deliveriesOf(
         continue
       }
       const event = storedEventOf(item)
-      if (event && !event.type.startsWith('$')) yield { kind: 'event', event } // a tombstone lies in the stream it closes
+      if (event && !isInside(event)) yield { kind: 'event', event } // a tombstone lies in the stream it closes
     }
   } catch (error) {
     throw faultOf(error, where)

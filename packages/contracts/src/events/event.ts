@@ -171,7 +171,7 @@ const readEvent = (type: StoredType, version: string, data: unknown): DomainEven
       'event/unsupported_version',
       `Version ${version} of ${type} is not known here; ${currentVersion} is`,
     )
-  if (typeof data !== 'object' || data === null || Array.isArray(data))
+  if (typeof data !== 'object' || data === null || Array.isArray(data) || data instanceof Uint8Array)
     throw malformed('event/invalid', `The data of ${type} is no object`)
   return { type, data: upcast(type, version, data as JsonObject) } as unknown as DomainEvent
 }

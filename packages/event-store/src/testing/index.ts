@@ -1,2 +1,6 @@
 export { breakable, type Breakable } from './breakable.js'
+export { snapshotStreamOf } from '../stream-names.js'
+export { counter, count, stepsIn, type Stepped } from './counter.js'
+export { counting } from './counting.js'
+export { refolded } from './refolded.js'
 export { anEvent, freshStream, typesIn } from './events.js'
