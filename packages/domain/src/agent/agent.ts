@@ -24,6 +24,9 @@ export type State = { status: 'none' } | { status: 'registered'; registration: R
 
 export const initial: State = { status: 'none' }
 
+/** Raise it with every change to what `State` looks like or what `evolve` makes of an event: older snapshots are ignored then. */
+export const stateSchema = 'agent/1'
+
 // ── Decide ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Registering again with the same words changes nothing. A heartbeat is no event: whoever handles it keeps the time. */

@@ -150,6 +150,9 @@ export type State =
 
 export const initial: State = { status: 'none' }
 
+/** Raise it with every change to what `State` looks like or what `evolve` makes of an event: older snapshots are ignored then. */
+export const stateSchema = 'unit_of_work/1'
+
 /** `entropy` is drawn per command; the tokens of the attempts it starts are made from it, so that nobody can guess them. */
 export type Context = { actor: Actor; at: Instant; entropy: string }
 
