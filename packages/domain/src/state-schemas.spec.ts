@@ -63,9 +63,9 @@ describe('the states that snapshots hold', () => {
   it('have a new schema whenever they look different: raise stateSchema, then note the new shape here', () => {
     const shapes = Object.fromEntries(Object.entries(states()).map(([schema, all]) => [schema, shapeOf(all)]))
     expect(shapes).to.deep.equal({
-      'journey/1': 'e39ca646de6c99e9',
-      'unit_of_work/1': 'fc79628d8b8c6cbd',
-      'agent/1': 'c3a9ace2a627dabd',
+      'journey-v1': 'e39ca646de6c99e9',
+      'unit_of_work-v1': 'fc79628d8b8c6cbd',
+      'agent-v1': 'c3a9ace2a627dabd',
     })
   })
 })

@@ -111,7 +111,16 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
     const meters = createCommandMeters(registry)
     const { db } = database
 
-    const decide = createDeciders({ store, policy, capacity: settings.aggregateCache, now, log })
+    const decide = createDeciders({
+      store,
+      policy,
+      capacity: settings.aggregateCache,
+      maxWeight: settings.aggregateCacheMiB * 1024 * 1024,
+      snapshotEvery: settings.snapshotEvery,
+      countSnapshot: (aggregate, outcome) => meters.snapshots.inc({ aggregate, outcome }),
+      now,
+      log,
+    })
     const handle = createHandleCommand({
       decide,
       outcomes: createOutcomes(db, { most: settings.prefetch, claimedBy: `${service}-${process.pid}` }),

@@ -12,7 +12,14 @@ import {
   type StoredMetadata,
   type StoredType,
 } from '@journey/contracts'
-import { createRepository, type EventStore, type Outcome } from '@journey/event-store'
+import {
+  createRepository,
+  createSnapshots,
+  type Aggregate,
+  type EventStore,
+  type Outcome,
+  type SnapshotOutcome,
+} from '@journey/event-store'
 import type { Log } from '@journey/runtime'
 
 /** What a command led to: bus types of its events, and where its stream stands. */
@@ -26,27 +33,43 @@ export type Decided = { stream: string; revision: number; events: string[] }
  */
 export type Decide = (read: ReadCommand) => Promise<Decided>
 
+/**
+ * @param capacity how many aggregates of each kind stay in memory, and `maxWeight` how large they may be in all
+ * @param snapshotEvery events between two snapshots of a stream; 0: none are written
+ * @param countSnapshot told of every snapshot, by aggregate
+ */
 export const createDeciders = ({
   store,
   policy,
   capacity,
+  maxWeight,
+  snapshotEvery = 0,
+  countSnapshot = () => undefined,
   now,
   log,
 }: {
   store: EventStore
   policy: Journey.Policy
   capacity: number
+  maxWeight?: number
+  snapshotEvery?: number
+  countSnapshot?: (aggregate: Decider, outcome: SnapshotOutcome) => void
   now: () => Date
   log: Log
 }): Decide => {
-  const journeys = createRepository({ store, fold: decoded<Journey.State, Journey.Event>(Journey), capacity, log })
-  const works = createRepository({
-    store,
-    fold: decoded<UnitOfWork.State, UnitOfWork.Event>(UnitOfWork),
-    capacity,
-    log,
-  })
-  const agents = createRepository({ store, fold: decoded<Agent.State, Agent.Event>(Agent), capacity, log })
+  const repositoryOf = <State, Event>(aggregate: Decider, fold: Aggregate<State, Event>, schema: string) => {
+    const count = (outcome: SnapshotOutcome) => countSnapshot(aggregate, outcome)
+    const every = snapshotEvery === 0 ? Infinity : snapshotEvery
+    const snapshots = createSnapshots({ store, fold, schema, every, count, log })
+    return createRepository({ store, fold, capacity, maxWeight, snapshots, log })
+  }
+  const journeys = repositoryOf('journey', decoded<Journey.State, Journey.Event>(Journey), Journey.stateSchema)
+  const works = repositoryOf(
+    'unit_of_work',
+    decoded<UnitOfWork.State, UnitOfWork.Event>(UnitOfWork),
+    UnitOfWork.stateSchema,
+  )
+  const agents = repositoryOf('agent', decoded<Agent.State, Agent.Event>(Agent), Agent.stateSchema)
 
   return async (read) => {
     const { command, actor, commandId: id, digest } = read

@@ -16,4 +16,10 @@ export const createCommandMeters = (registry: Registry) => ({
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
     registers: [registry],
   }),
+  snapshots: new Counter({
+    name: 'journey_snapshots_total',
+    help: 'Snapshots written, failed, read, or ignored for a flaw (all other outcomes), by aggregate',
+    labelNames: ['aggregate', 'outcome'],
+    registers: [registry],
+  }),
 })

@@ -11,7 +11,13 @@ import {
   topologyFor,
   type Configuration,
 } from '@journey/contracts'
-import { createEventStore, createRepository, type EventStore } from '@journey/event-store'
+import {
+  createEventStore,
+  createRepository,
+  createSnapshots,
+  type Aggregate,
+  type EventStore,
+} from '@journey/event-store'
 import {
   closeRetried,
   correlate,
@@ -142,9 +148,14 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       log,
     })
     const queues = createTaskQueues({ connection, drain })
+    /** Reads the snapshots that the command-handler writes. */
+    const repositoryOf = <State, Event>(fold: Aggregate<State, Event>, schema: string) => {
+      const snapshots = createSnapshots({ store, fold, schema, log })
+      return createRepository({ store, fold, capacity, snapshots, log })
+    }
     const gather = createGather({
-      journeys: createRepository({ store, fold: decoded<Journey.State, Journey.Event>(Journey), capacity, log }),
-      works: createRepository({ store, fold: decoded<UnitOfWork.State, UnitOfWork.Event>(UnitOfWork), capacity, log }),
+      journeys: repositoryOf(decoded<Journey.State, Journey.Event>(Journey), Journey.stateSchema),
+      works: repositoryOf(decoded<UnitOfWork.State, UnitOfWork.Event>(UnitOfWork), UnitOfWork.stateSchema),
       configuration,
     })
     const directory = createDirectory({ load: () => liveAgents(db, intervals * configuration.heartbeat_ms), now })

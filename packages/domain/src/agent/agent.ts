@@ -25,7 +25,7 @@ export type State = { status: 'none' } | { status: 'registered'; registration: R
 export const initial: State = { status: 'none' }
 
 /** Raise it with every change to what `State` looks like or what `evolve` makes of an event: older snapshots are ignored then. */
-export const stateSchema = 'agent/1'
+export const stateSchema = 'agent-v1'
 
 // ── Decide ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

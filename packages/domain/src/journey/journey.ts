@@ -137,7 +137,7 @@ export type State =
 export const initial: State = { status: 'none' }
 
 /** Raise it with every change to what `State` looks like or what `evolve` makes of an event: older snapshots are ignored then. */
-export const stateSchema = 'journey/1'
+export const stateSchema = 'journey-v1'
 
 /** What the decision needs beside command and state: who asks, where the stream stands, and the operator's switches. */
 export type Context = { actor: Actor; at: Instant; revision: number; policy: Policy }

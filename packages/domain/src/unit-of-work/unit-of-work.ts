@@ -151,7 +151,7 @@ export type State =
 export const initial: State = { status: 'none' }
 
 /** Raise it with every change to what `State` looks like or what `evolve` makes of an event: older snapshots are ignored then. */
-export const stateSchema = 'unit_of_work/1'
+export const stateSchema = 'unit_of_work-v1'
 
 /** `entropy` is drawn per command; the tokens of the attempts it starts are made from it, so that nobody can guess them. */
 export type Context = { actor: Actor; at: Instant; entropy: string }
