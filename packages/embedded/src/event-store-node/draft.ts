@@ -46,6 +46,7 @@ export class Draft {
 
   /** Adds events to the end of a stream. The first gets revision `from`, or follows the stream's last event. */
   append(stream: string, proposed: readonly ProposedEvent[], from?: bigint): void {
+    if (proposed.length === 0) return // a stream begins with its first event, not with an append of none
     const head = this.headOf(stream)
     const id = head.id ?? this.#newStream(stream)
     let revision = from ?? head.last + 1n
