@@ -1,10 +1,10 @@
 /** The value that this share of the values does not exceed (nearest rank). */
 const percentile = (sorted, share) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]
 
-/** Durations in milliseconds as their figures. */
-export const figuresOf = (durationsMs) => {
+/** Durations in milliseconds as their figures, to so many decimals. */
+export const figuresOf = (durationsMs, decimals = 1) => {
   const sorted = [...durationsMs].sort((a, b) => a - b)
-  const round = (ms) => (ms === undefined ? null : Number(ms.toFixed(1)))
+  const round = (ms) => (ms === undefined ? null : Number(ms.toFixed(decimals)))
   return {
     count: sorted.length,
     p50_ms: round(percentile(sorted, 0.5)),
