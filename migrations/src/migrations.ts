@@ -15,6 +15,7 @@ import { checkpoints } from './versions/013-checkpoints.js'
 import { sagas } from './versions/014-sagas.js'
 import { replayProgress } from './versions/015-replay-progress.js'
 import { triage } from './versions/016-triage.js'
+import { partitions } from './versions/028-partitions.js'
 import { archiveJobs } from './versions/035-archive-jobs.js'
 
 /** Every migration in its order. Forward only: what was once released is never changed, only followed by another. */
@@ -35,5 +36,6 @@ export const migrations: Record<string, Migration> = {
   '014-sagas': sagas,
   '015-replay-progress': replayProgress,
   '016-triage': triage,
+  '028-partitions': partitions,
   '035-archive-jobs': archiveJobs,
 }

@@ -119,7 +119,10 @@ export const codes = {
   'broker/not_found': 'A queue or exchange is missing; it is declared again.',
   'broker/locked': 'Another connection holds the queue exclusively.',
   'broker/access_refused': 'RabbitMQ refuses our user. Check user, password and virtual host.',
-  'broker/topology_drift': 'A queue or exchange stands with other arguments; the message names the difference.',
+  'broker/topology_drift':
+    'A queue or exchange stands with other arguments; the message names the difference. npm run topology mends it.',
+  'broker/management_away': 'The management API of RabbitMQ does not answer.',
+  'topology/queue_held': 'The consumers of a queue hold messages that they neither handle nor give back.',
   'broker/stopped': 'The connection was stopped.',
   'event-store/away': 'EventStoreDB cannot be reached; the outcome of an append is unknown, and repeating is safe.',
   'archive/away': 'The place of the archive cannot be reached, refuses us, or is full; the job waits and goes on.',
@@ -138,6 +141,7 @@ export const codes = {
   'event_store_node/too_busy': 'The node has more to write than it takes at once.',
 
   // Someone wrote first: decided again on the fresh state.
+  'leadership/taken': 'Another process does what only one may do at a time. Wait for its end.',
   'stream/moved': 'The stream has moved on since it was read.',
   'database/serialization': 'Two transactions met; one is tried again.',
   'replay/stopped': 'The replay was paused or cancelled just before its end.',
@@ -166,6 +170,7 @@ export const codes = {
   'webhook/rejected': 'The receiver does not want it (any other answer); it is not tried again.',
 
   // At the start.
+  'topology/by_hand': 'An exchange is of another type than the table says; only a person can replace it.',
   'settings/invalid': 'Variables of the environment are wrong; the message names each.',
   'settings/token_missing': 'JOURNEY_AUTH=token needs JOURNEY_API_TOKEN.',
   'settings/auth_off_beyond_loopback': 'JOURNEY_AUTH=off is for addresses of this machine only.',

@@ -24,8 +24,11 @@ export type Binding = { readonly exchange: string; readonly key: string }
 
 export type Owner = 'command-handler' | 'projector' | 'saga-processor' | 'notifier'
 
-/** What the broker is, as far as the table depends on it. `version` as the broker reports it: `3.10.8`. */
-export type Broker = { readonly version: string; readonly clustered: boolean }
+/**
+ * What the broker is, as far as the table depends on it. `version` as the broker reports it: `3.10.8`. Whether it is a cluster matters
+ * to the command queue alone.
+ */
+export type Broker = { readonly version: string; readonly clustered?: boolean }
 
 export const exchanges = {
   commands: { name: 'journey.commands', type: 'topic' },
@@ -215,10 +218,51 @@ export const queuesOfIntent = (intent: string): Queue[] => tasks(intentQueue(int
 export const queuesOfAgent = (agentId: string): Queue[] => tasks(agentQueue(agentId), agentKey(agentId))
 
 /**
- * The whole table but for the queues of intents and agents, which come and go: `queuesOfIntent`, `queuesOfAgent`.
- *
- * Fewer projector queues than before leave old ones standing with their bindings: delete those by hand once empty.
+ * How the projector's buckets are shared out: over `count` queues. While they become fewer it reads from more: from `queues` many,
+ * the last of which get nothing new. Kept in the database, so that whoever declares or checks reads the same number.
  */
+export type Partitions = { readonly count: number; readonly queues: number }
+
+/** Which of the projector's queues this is: `n` for `projector.events.<n>`, undefined for every other queue. */
+export const projectorQueueNumber = (queue: string): number | undefined => {
+  const [, n] = /^projector\.events\.(\d{1,2})$/.exec(queue) ?? []
+  return n === undefined ? undefined : Number(n)
+}
+
+/**
+ * Where a queue's messages wait while it is declared anew with other arguments. It dead-letters as the queue does, since the
+ * messages' own time to live goes on.
+ */
+export const migrationQueueOf = ({ name, owner, bindings, arguments: own }: Queue): Queue => {
+  const deadLetters = own['x-dead-letter-exchange'] === undefined ? {} : deadLetteredForSure
+  const kept = Object.entries(own).filter(([argument]) => argument.startsWith('x-dead-letter-'))
+  return {
+    name: `${name}.migrating`,
+    owner,
+    bindings,
+    arguments: {
+      'x-queue-type': 'quorum',
+      'x-delivery-limit': practicallyNever,
+      ...Object.fromEntries(kept),
+      ...deadLetters,
+    },
+  }
+}
+
+/** The queue that a migration's queue stands in for; undefined for every other queue. */
+export const migratedBy = (queue: string): string | undefined => /^(.+)\.migrating$/.exec(queue)?.[1]
+
+/**
+ * The table's row of a queue that is not in `topologyFor`: that of an intent or an agent, or its dead-letter queue. Undefined when
+ * the name is none of those.
+ */
+export const queueOfName = (name: string): Queue | undefined => {
+  const [, kind, own] = /^(tasks|agent)\.(.+?)(?:\.dlq)?$/.exec(name) ?? []
+  if (kind === undefined || own === undefined) return undefined
+  return (kind === 'tasks' ? queuesOfIntent(own) : queuesOfAgent(own)).find((queue) => queue.name === name)
+}
+
+/** The whole table but for the queues of intents and agents, which come and go: `queuesOfIntent`, `queuesOfAgent`. */
 export const topologyFor = (broker: Broker, options: { projectorQueues?: number } = {}): Topology => {
   const count = options.projectorQueues ?? projectorQueues
   return {

@@ -18,8 +18,14 @@ export const queueExists = async (connection: Connection, queue: string): Promis
 }
 
 /** Binds a queue to an exchange. Safe to repeat. @throws unavailable `broker/not_found` when one of the two is missing, `broker/…` */
-export const bindQueue = (connection: Connection, queue: string, exchange: string, key: string): Promise<void> =>
-  onChannel(connection, `binding ${queue} to ${exchange}`, (channel) => channel.bindQueue(queue, exchange, key))
+export const bindQueue = async (
+  connection: Connection,
+  queue: string,
+  exchange: string,
+  key: string,
+): Promise<void> => {
+  await onChannel(connection, `binding ${queue} to ${exchange}`, (channel) => channel.bindQueue(queue, exchange, key))
+}
 
 /** Takes a binding away; one that is not there is none. @throws unavailable `broker/…` */
 export const unbindQueue = async (
@@ -38,14 +44,14 @@ export const unbindQueue = async (
 }
 
 /** On a channel of its own, since the broker closes it over every no. */
-const onChannel = async (
+export const onChannel = async <T>(
   connection: Connection,
   doing: string,
-  work: (channel: Channel) => Promise<unknown>,
-): Promise<void> => {
+  work: (channel: Channel) => Promise<T>,
+): Promise<T> => {
   const open = await connection.channel()
   try {
-    await work(open.channel)
+    return await work(open.channel)
   } catch (error) {
     throw brokerFault(error, doing)
   } finally {

@@ -3,7 +3,7 @@ import { Fault, malformed, unavailable, type Log, type Part } from '@journey/run
 import { connect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib'
 import { watched, type Open } from './channel.js'
 import { brokerFault } from './faults.js'
-import { declareTopology } from './topology.js'
+import { declareTopology } from './topology/declare.js'
 import { deferred, growingDelay, sleep, within } from './waiting.js'
 
 /** What the broker says of itself at the handshake. */
@@ -15,9 +15,10 @@ export type Server = { readonly product: string; readonly version: string }
  */
 export interface Connection extends Part {
   /**
-   * Resolves once connected and declared; waits as long as the broker is away.
+   * Resolves once connected and declared; waits as long as the broker is away, or has something of the table otherwise
+   * (`broker/topology_drift`, told by `check` and the log): `npm run topology -- apply` mends that, and the start goes on.
    *
-   * @throws unavailable `broker/access_refused`, `broker/topology_drift`: an operator must act, so a start does not wait
+   * @throws unavailable `broker/access_refused`: an operator must act, so a start does not wait
    * @throws unavailable `broker/stopped`: `stop()` came first
    */
   start(): Promise<void>
@@ -51,13 +52,15 @@ export interface Connection extends Part {
 }
 
 export type ConnectionOptions = {
-  /** `amqp://user:password@host:port/vhost`, or several of one cluster, tried in turn. */
-  url: string | readonly string[]
+  /** `amqp://user:password@host:port/vhost`, or several of one cluster with commas between, tried in turn. */
+  url: string
   /** Shown by the broker as the connection's name; the service's own. */
   name: string
   log: Log
   /** What to declare, by the broker's version; see `topologyFor` and `ownedBy` of the contracts. */
-  topology?: (server: Server) => Topology
+  topology?: (server: Server) => Topology | Promise<Topology>
+  /** Around each declaring of the table: holds still what `topology` asks meanwhile. */
+  whileDeclaring?: (declare: () => Promise<void>) => Promise<void>
   /** EX-MQ.1 of the requirements. */
   heartbeatSeconds?: number
   firstDelayMs?: number
@@ -71,7 +74,7 @@ const farewellLimitMs = 3_000
 
 export const createConnection = (options: ConnectionOptions): Connection => {
   const { name, log, heartbeatSeconds = 60, firstDelayMs = 100, mostDelayMs = 5_000 } = options
-  const urls = [options.url].flat().map((url) => withHeartbeat(url, heartbeatSeconds))
+  const urls = addressesIn(options.url).map((url) => withHeartbeat(url, heartbeatSeconds))
   const upListeners = new Set<(server: Server) => void>()
   const downListeners = new Set<(fault: Fault) => void>()
   const blockedListeners = new Set<(reason: string | undefined) => void>()
@@ -87,10 +90,13 @@ export const createConnection = (options: ConnectionOptions): Connection => {
   let stopped: Promise<void> | undefined
   up.promise.catch(() => undefined)
 
-  const tables = (server: Server): Topology[] => [
-    ...(options.topology ? [options.topology(server)] : []),
-    ...declared.values(),
-  ]
+  const { topology, whileDeclaring = (declare) => declare() } = options
+
+  const declareAll = (on: ChannelModel): Promise<void> =>
+    whileDeclaring(async () => {
+      const own = topology ? [await topology(serverOf(on))] : []
+      await declareOn(on, [...own, ...declared.values()])
+    })
 
   const declareOn = async (on: ChannelModel, what: readonly Topology[]): Promise<void> => {
     const open = await opening(() => on.createChannel())
@@ -130,7 +136,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
     next.on('unblocked', () => setBlocked(undefined))
     const server = serverOf(next)
     try {
-      await declareOn(next, tables(server))
+      await declareAll(next)
     } catch (error) {
       await farewell(next)
       throw error
@@ -175,7 +181,9 @@ export const createConnection = (options: ConnectionOptions): Connection => {
         fault = error
         failures++
         if (!everUp && needsAnOperator(error)) break
-        log.warn({ err: error, code: error.code, failures }, 'the broker cannot be used')
+        const fields = { err: error, code: error.code, failures }
+        if (isDrift(error)) log.error(fields, 'the broker is not as the table of queues says; waiting until it is')
+        else log.warn(fields, 'the broker cannot be used')
       }
       await sleep(growingDelay(failures, firstDelayMs, mostDelayMs), stopping.signal)
     }
@@ -223,8 +231,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
       for (const queue of more.queues) declared.set(`queue ${queue.name}`, { exchanges: [], queues: [queue] })
     },
     declareAgain: async () => {
-      const current = use()
-      await declareOn(current, tables(serverOf(current)))
+      await declareAll(use())
     },
     whenUp: () => up.promise,
     channel: async () => opening(() => use().createChannel()),
@@ -246,8 +253,8 @@ const listening =
     return () => void listeners.delete(listener)
   }
 
-const needsAnOperator = ({ code }: Fault): boolean =>
-  code === 'broker/access_refused' || code === 'broker/topology_drift'
+const needsAnOperator = ({ code }: Fault): boolean => code === 'broker/access_refused'
+const isDrift = ({ code }: Fault): boolean => code === 'broker/topology_drift'
 
 const stoppedFault = (name: string): Fault =>
   unavailable('broker/stopped', `The broker connection ${name} was stopped; start the service again.`)
@@ -256,6 +263,8 @@ const serverOf = ({ connection: { serverProperties } }: ChannelModel): Server =>
   product: serverProperties.product,
   version: serverProperties.version,
 })
+
+const addressesIn = (url: string): string[] => url.split(/,(?=amqps?:)/)
 
 /** @throws malformed `broker/url_invalid`, without the address in it: that may hold a password */
 const withHeartbeat = (url: string, seconds: number): string => {

@@ -30,5 +30,15 @@ export type { PublishProperties } from './publication.js'
 export { createPublisher, type Publisher, type PublisherOptions } from './publisher.js'
 export { closeRetried, retriedOf, retryMark, type Retried } from './retried.js'
 export { settle, type SettleOptions } from './settle.js'
-export { declareTopology } from './topology.js'
+export { applyTopology, findTopology, planTopology } from './topology/apply.js'
+export { createBrokerTeller } from './topology/broker.js'
+export { declareTopology } from './topology/declare.js'
+export { differencesBetween, type Difference, type Found } from './topology/differences.js'
+export {
+  createManagement,
+  type FoundBinding,
+  type FoundExchange,
+  type FoundQueue,
+  type Management,
+} from './topology/management.js'
 export { deadReasons, verdictFor, type DeadReason, type Verdict } from './verdict.js'

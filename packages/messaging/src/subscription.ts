@@ -19,6 +19,9 @@ export type Subscription = {
   stop: () => Promise<void>
 }
 
+/** A queue that is there again sooner leaves its other consumers without a word (RabbitMQ 3.10.8; see `migrateQueue`). */
+const cancelMs = 500
+
 /**
  * Keeps consuming a queue through lost channels, lost connections and, after declaring the topology again, lost queues.
  *
@@ -83,7 +86,11 @@ export const subscribe = (options: {
       try {
         await orAborted(connection.whenUp(), stopping.signal)
         if (isStopping()) return
-        if (mustDeclare) await connection.declareAgain()
+        if (mustDeclare) {
+          await sleep(cancelMs, stopping.signal)
+          if (isStopping()) return
+          await connection.declareAgain()
+        }
         mustDeclare = await consumeOnce()
         failures = 0
       } catch (error) {
@@ -97,6 +104,7 @@ export const subscribe = (options: {
   }
 
   const stop = async (): Promise<void> => {
+    forget()
     stopping.abort()
     if (session) {
       const last = session
@@ -113,6 +121,6 @@ export const subscribe = (options: {
     },
     stop: () => (stopped ??= stop()),
   }
-  connection.beforeStop(() => subscription.stop())
+  const forget = connection.beforeStop(() => subscription.stop())
   return subscription
 }

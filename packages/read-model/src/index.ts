@@ -46,6 +46,7 @@ export type {
   JourneyStatus,
   RollbackView,
 } from './journeys/table.js'
+export type { PartitionsTable } from './partitions/table.js'
 export type { ReplayFilter, ReplayMode, ReplayRow, ReplaysTable, ReplayState } from './replays/table.js'
 export {
   completeReplay,
@@ -130,7 +131,8 @@ export {
 export { noteHeartbeat } from './heartbeats/note.js'
 export { liveAgents, registeredAgents, type LiveAgent } from './agents/alive.js'
 export { loadCheckpoint, notePosition, positionBefore, saveCheckpoint } from './checkpoints/checkpoint.js'
-export { lead } from './leadership/leadership.js'
+export { alone, lead } from './leadership/leadership.js'
+export { holdingPartitions, letGoOfQueues, partitionsOf, sharePartitions } from './partitions/partitions.js'
 export { cancelTimers, fireDue, setTimers, type TimedCommand, type Timer } from './timers/timers.js'
 export {
   dispatchWaiting,

@@ -17,6 +17,7 @@ import type { ParkedStreamsTable, ProjectionGatesTable } from './gates/table.js'
 import type { AgentHeartbeatsTable } from './heartbeats/table.js'
 import type { JourneyEventsTable } from './history/table.js'
 import type { JourneyStatesTable } from './journeys/table.js'
+import type { PartitionsTable } from './partitions/table.js'
 import type { ReplaysTable } from './replays/table.js'
 import type { TimersTable } from './timers/table.js'
 import type { StageTransitionsTable } from './transitions/table.js'
@@ -51,6 +52,7 @@ export type OperationalTables = {
   dispatches: DispatchesTable
   admissions: AdmissionsTable
   archive_jobs: ArchiveJobsTable
+  partitions: PartitionsTable
 }
 
 export type Tables = DerivedTables & OperationalTables
@@ -82,4 +84,5 @@ export const operationalTables = [
   'dispatches',
   'admissions',
   'archive_jobs',
+  'partitions',
 ] as const satisfies (keyof OperationalTables)[]

@@ -28,22 +28,29 @@ export class ServerSettings {
 
   @FromEnv('RABBITMQ_URL')
   @IsOptional()
-  @Matches(/^amqps?:\/\//, { message: 'must look like amqp://user:password@host:port/vhost' })
+  @Matches(/^amqps?:\/\/[^\s]+$/, {
+    message: 'must look like amqp://user:password@host:port/vhost, several of one cluster with commas between',
+  })
   amqpUrlWhole?: string
+  /** One host, or those of a cluster with commas between, each with its port or the one of `RABBITMQ_PORT`. */
   @FromEnv('RABBITMQ_HOST') @IsNotEmpty() rabbitmqHost = '127.0.0.1'
   @FromEnv('RABBITMQ_PORT') @IsInt() @Min(1) @Max(65535) rabbitmqPort = 5672
   @FromEnv('RABBITMQ_USER') @IsNotEmpty() rabbitmqUser = 'guest'
   @FromEnv('RABBITMQ_PASS') @IsString() rabbitmqPass = 'guest'
   @FromEnv('RABBITMQ_VHOST') @IsNotEmpty() rabbitmqVhost = '/'
   @FromEnv('RABBITMQ_TLS') @IsBoolean() rabbitmqTls = false
-  /** Whether the broker is a cluster; decides the type of the command queue (docs/bus.md). */
+  /**
+   * Whether the broker is a cluster; decides the type of the command queue (docs/bus.md). Not given, the management API is asked; a
+   * broker without one stands alone.
+   */
   @FromEnv('RABBITMQ_CLUSTERED')
+  @IsOptional()
   @IsBoolean()
-  amqpClustered = false
+  amqpClustered?: boolean
 
   /** EX-MQ.2 of the requirements: how many unacknowledged messages one consumer may hold. */
   @FromEnv('RABBITMQ_PREFETCH') @IsInt() @Min(1) @Max(65535) prefetch = 10
-  /** The management API, for comparing bindings; an outside broker's must be named to be used. */
+  /** The management API, or several of one cluster with commas between; an outside broker's must be named to be used. */
   @FromEnv('RABBITMQ_MANAGEMENT_URL') @IsOptional() @IsString() amqpManagementUrl?: string
 
   @FromEnv('LOG_LEVEL') @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']) logLevel = 'info'
@@ -68,12 +75,12 @@ export class ServerSettings {
     )
   }
 
+  /** One address, or those of a cluster with commas between. */
   get amqpUrl(): string {
     const credentials = `${encodeURIComponent(this.rabbitmqUser)}:${encodeURIComponent(this.rabbitmqPass)}`
     const scheme = this.rabbitmqTls ? 'amqps' : 'amqp'
-    return (
-      this.amqpUrlWhole ??
-      `${scheme}://${credentials}@${this.rabbitmqHost}:${this.rabbitmqPort}/${encodeURIComponent(this.rabbitmqVhost)}`
-    )
+    const addressOf = (host: string): string =>
+      `${scheme}://${credentials}@${/:\d+$/.test(host) ? host : `${host}:${this.rabbitmqPort}`}/${encodeURIComponent(this.rabbitmqVhost)}`
+    return this.amqpUrlWhole ?? this.rabbitmqHost.split(',').map(addressOf).join(',')
   }
 }

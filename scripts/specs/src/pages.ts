@@ -65,7 +65,11 @@ ${table(
 ## Queues
 
 As declared on RabbitMQ 3.10 to 4.2, one node. In a cluster, and from RabbitMQ 4.3 on, the command queue is a quorum queue
-too; \`RABBITMQ_CLUSTERED\` says which it is. A start refuses when a queue stands with other arguments, and names the difference.
+too; the management API says which it is, or \`RABBITMQ_CLUSTERED\`. A service whose queue stands with other arguments does not start
+its work: it says in \`/ready\` and its log which argument is what and should be what, and goes on once that is mended.
+\`npm run topology -- plan\` shows all that differs from this table, \`npm run topology -- apply\` makes it so under live traffic.
+
+The projector's buckets are shared out over as many queues as \`npm run topology -- apply --partitions M\` says, four at first.
 
 ${table(['queue', 'owner', 'bound to', 'arguments'], queues.map(queueRow))}
 

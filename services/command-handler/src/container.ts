@@ -14,6 +14,7 @@ import {
   closeRetried,
   correlate,
   createBreaker,
+  createBrokerTeller,
   createBusMeters,
   createConnection,
   createConsumer,
@@ -85,12 +86,17 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
   container
     .bind<EventStore>(tokens.eventStore)
     .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
+  const brokerOf = createBrokerTeller({
+    amqpUrl: settings.amqpUrl,
+    managementUrl: settings.amqpManagementUrl,
+    clustered: settings.amqpClustered,
+  })
   container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
     createConnection({
       url: settings.amqpUrl,
       name: service,
       log: context.get(tokens.log),
-      topology: ({ version }) => ownedBy(service, topologyFor({ version, clustered: settings.amqpClustered })),
+      topology: async (server) => ownedBy(service, topologyFor(await brokerOf(server))),
     }),
   )
   container

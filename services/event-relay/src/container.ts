@@ -14,9 +14,11 @@ import {
 } from '@journey/messaging'
 import {
   createDatabase,
+  holdingPartitions,
   lead,
   loadCheckpoint,
   notePosition,
+  partitionsOf,
   positionBefore,
   runReplays,
   saveCheckpoint,
@@ -64,20 +66,20 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
   container
     .bind<EventStore>(tokens.eventStore)
     .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
-  container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
-    createConnection({
+  container.bind<Connection>(tokens.connection).toDynamicValue((context) => {
+    const { db } = context.get<Database>(tokens.database)
+    return createConnection({
       url: settings.amqpUrl,
       name: service,
       log: context.get(tokens.log),
-      topology: ({ version }) => {
-        const whole = topologyFor(
-          { version, clustered: settings.amqpClustered },
-          { projectorQueues: settings.projectorQueues },
-        )
+      topology: async ({ version }) => {
+        const { count } = await partitionsOf(db, settings.projectorQueues)
+        const whole = topologyFor({ version }, { projectorQueues: count })
         return { exchanges: whole.exchanges, queues: eventQueuesOf(whole) }
       },
-    }),
-  )
+      whileDeclaring: (declare) => holdingPartitions(db, settings.projectorQueues, declare),
+    })
+  })
   container.bind<Part>(tokens.service).toDynamicValue((context) => {
     const log = context.get<Log>(tokens.log)
     const registry = context.get<Registry>(tokens.registry)

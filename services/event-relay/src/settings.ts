@@ -5,6 +5,6 @@ import { FromEnv, ServerSettings } from '@journey/runtime'
 export class Settings extends ServerSettings {
   /** How many events may be published and not yet confirmed; 1,000 give full speed (measured on RabbitMQ 3.10.8). */
   @FromEnv('JOURNEY_RELAY_WINDOW') @IsInt() @Min(1) @Max(10_000) window = 1_000
-  /** As the projector has it: the relay sees to it that every queue is there before the first event. */
+  /** As the projector has it, for the very first start: the relay sees to it that every queue is there before the first event. */
   @FromEnv('JOURNEY_PROJECTOR_QUEUES') @IsInt() @Min(1) @Max(64) projectorQueues = projectorQueues
 }

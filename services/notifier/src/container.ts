@@ -92,7 +92,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       url: settings.amqpUrl,
       name: service,
       log: context.get(tokens.log),
-      topology: ({ version }) => ownedBy(service, topologyFor({ version, clustered: settings.amqpClustered })),
+      topology: ({ version }) => ownedBy(service, topologyFor({ version })),
     }),
   )
   container

@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { ownedBy, projectorQueue, topologyFor } from '@journey/contracts'
+import { ownedBy, topologyFor } from '@journey/contracts'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import {
   createBatchConsumer,
@@ -23,9 +23,11 @@ import {
   activeByStage,
   applyBatch,
   createDatabase,
+  holdingPartitions,
   keepDeadLetter,
   lead,
   parkedStreams,
+  partitionsOf,
   passRates,
   readModelConsumer,
   resolveRetried,
@@ -48,6 +50,7 @@ import {
 } from '@journey/runtime'
 import { createProjectorMeters } from './meters.js'
 import { createProjector } from './projector.js'
+import { createQueues } from './queues.js'
 import { createRebuild } from './rebuild.js'
 import { createReprocess } from './reprocess.js'
 import type { Settings } from './settings.js'
@@ -79,24 +82,25 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       url: settings.databaseUrl,
       name: service,
       log: context.get(tokens.log),
-      poolSize: settings.queues + 6, // a transaction per queue, and room for the gauges, the dead letters and replays
+      poolSize: 22, // a transaction per queue of sixteen, and room for the gauges, the dead letters and replays
     }),
   )
   container
     .bind<EventStore>(tokens.eventStore)
     .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
-  container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
-    createConnection({
+  container.bind<Connection>(tokens.connection).toDynamicValue((context) => {
+    const { db } = context.get<Database>(tokens.database)
+    return createConnection({
       url: settings.amqpUrl,
       name: service,
       log: context.get(tokens.log),
-      topology: ({ version }) =>
-        ownedBy(
-          service,
-          topologyFor({ version, clustered: settings.amqpClustered }, { projectorQueues: settings.queues }),
-        ),
-    }),
-  )
+      topology: async ({ version }) => {
+        const { count } = await partitionsOf(db, settings.queues)
+        return ownedBy(service, topologyFor({ version }, { projectorQueues: count }))
+      },
+      whileDeclaring: (declare) => holdingPartitions(db, settings.queues, declare),
+    })
+  })
   container
     .bind<Publisher>(tokens.publisher)
     .toDynamicValue((context) =>
@@ -137,8 +141,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       now,
       log,
     })
-    const queues = Array.from({ length: settings.queues }, (_, n) => projectorQueue(n))
-    const consumers = queues.map((queue) =>
+    const consumerOf = (queue: string): Part =>
       createBatchConsumer({
         connection,
         queue,
@@ -151,14 +154,18 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         },
         log,
         meters: busMeters,
-      }),
-    )
+      })
     const drain = createDeadLetterDrain({
       connection,
       prefetch: settings.prefetch,
       keep: (letter) => keepDeadLetter(db, letter),
       now,
       meters: busMeters,
+      log,
+    })
+    const queues = createQueues({
+      partitions: () => partitionsOf(db, settings.queues),
+      open: (queue) => inOrder(queue, [drain(queue), consumerOf(queue)]),
       log,
     })
     const rebuild = createRebuild({
@@ -194,15 +201,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     })
     return inOrder(
       service,
-      [
-        health,
-        asPart('database', database),
-        asPart('event store', store),
-        connection,
-        ...queues.map(drain),
-        ...consumers,
-        replays,
-      ],
+      [health, asPart('database', database), asPart('event store', store), connection, queues, replays],
       log,
     )
   })

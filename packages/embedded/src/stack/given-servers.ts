@@ -6,12 +6,25 @@ import { messageOf, unavailable } from '@journey/runtime'
 const limitMs = 5_000
 
 /**
- * Asks a given server whether it is there, so that a wrong address is told at once and by the variable that names it.
+ * Asks a given server whether it is there, so that a wrong address is told at once and by the variable that names it. Of several
+ * addresses of one cluster (commas between) one must answer.
  *
  * @returns where it is
  * @throws unavailable `embedded/server_away`; the message never holds a password
  */
 export const checkGiven = async (variable: string, url: string, defaultPort: number): Promise<string> => {
+  const failures: unknown[] = []
+  for (const address of url.split(/,(?=\w+:\/\/)/)) {
+    try {
+      return await checkOne(variable, address, defaultPort)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  throw failures[0]
+}
+
+const checkOne = async (variable: string, url: string, defaultPort: number): Promise<string> => {
   const { hostname, port, host } = new URL(url)
   const socket = connect({ host: hostname, port: Number(port) || defaultPort, timeout: limitMs })
   socket.once('timeout', () => socket.destroy(new Error('no answer')))

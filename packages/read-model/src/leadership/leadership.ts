@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql, type Kysely } from 'kysely'
-import { messageOf, type Log } from '@journey/runtime'
+import { conflict, messageOf, type Log } from '@journey/runtime'
 import type { Tables } from '../tables.js'
 
 const tryEveryMs = 1_000
@@ -46,6 +46,22 @@ export const lead = async ({
     }
   } while (await passed(tryEveryMs, signal))
 }
+
+/**
+ * Does work that only one may do at a time.
+ *
+ * @throws conflict `leadership/taken` at once when another does it now
+ */
+export const alone = <T>(db: Kysely<Tables>, name: string, work: () => Promise<T>): Promise<T> =>
+  db.connection().execute(async (session) => {
+    if (!(await tryLock(session, name)))
+      throw conflict('leadership/taken', `Another process does this now: ${name}. Wait for its end, then look again.`)
+    try {
+      return await work()
+    } finally {
+      await sql`select pg_advisory_unlock(hashtext(${name}))`.execute(session).catch(() => undefined)
+    }
+  })
 
 const tryLock = async (session: Kysely<Tables>, name: string): Promise<boolean> => {
   const { rows } = await sql<{ locked: boolean }>`select pg_try_advisory_lock(hashtext(${name})) as locked`.execute(

@@ -1,4 +1,4 @@
-import { commandQueue } from '@journey/contracts'
+import { bucketOf, commandQueue } from '@journey/contracts'
 import type { Retry } from '@journey/read-model'
 import { expect } from 'chai'
 import { publicationOf } from './publication.js'
@@ -44,6 +44,14 @@ describe('a retried dead letter', () => {
       [commandQueue, ''],
     ] as const)
       expect(publicationOf(retryOf({ queue, exchange }))).to.include({ exchange: '', key: queue })
+  })
+
+  it('goes by its bucket as an event of the projector, whose queue may be gone', () => {
+    const retry = retryOf({ queue: 'projector.events.5', headers: { 'partition-key': 'journey-client-1' } })
+    const key = `bucket.${bucketOf('journey-client-1')}`
+    expect(publicationOf(retry)).to.include({ exchange: 'journey.received', key })
+    const unreadable = retryOf({ queue: 'projector.events.5', exchange: 'journey.events' })
+    expect(publicationOf(unreadable)).to.include({ exchange: '', key: 'projector.events.5' })
   })
 
   it('has the same message id at every publishing, even if it never had one', () => {

@@ -1,4 +1,4 @@
-import { commandQueue, exchanges } from '@journey/contracts'
+import { bucketKey, bucketOf, commandQueue, exchanges, projectorQueueNumber } from '@journey/contracts'
 import { retryMark, type PublishProperties } from '@journey/messaging'
 import type { Retry } from '@journey/read-model'
 
@@ -6,8 +6,8 @@ import type { Retry } from '@journey/read-model'
 export type Publication = { exchange: string; key: string; body: Buffer; properties: PublishProperties }
 
 /**
- * A dead letter on its way back to where it died: a command by the exchange it came from, everything else straight to its queue,
- * so that no other consumer sees it again. What would act a second time stays behind, and the mark of the retry goes along.
+ * A dead letter on its way back to where it died: a command by the exchange it came from, an event of the projector by its bucket
+ * (its queue may be gone: their number changes), everything else straight to its queue, so that no other consumer sees it again. What would act a second time stays behind, and the mark of the retry goes along.
  */
 export const publicationOf = (retry: Retry): Publication => {
   const { 'x-dead-original': _, ...headers } = retry.headers
@@ -25,7 +25,11 @@ export const publicationOf = (retry: Retry): Publication => {
   }
 }
 
-const destinationOf = ({ queue, exchange, routing_key, type, isEdited }: Retry): { exchange: string; key: string } => {
+const destinationOf = (retry: Retry): { exchange: string; key: string } => {
+  const { queue, exchange, routing_key, type, isEdited, headers } = retry
+  const group = headers['partition-key']
+  if (projectorQueueNumber(queue) !== undefined && typeof group === 'string')
+    return { exchange: exchanges.received.name, key: bucketKey(bucketOf(group)) }
   if (queue !== commandQueue || exchange !== exchanges.commands.name) return { exchange: '', key: queue }
   return { exchange, key: (isEdited ? type : routing_key) ?? '' }
 }

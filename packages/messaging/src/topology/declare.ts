@@ -1,7 +1,7 @@
 import type { Queue, Topology } from '@journey/contracts'
 import { messageOf, unavailable } from '@journey/runtime'
 import type { Channel } from 'amqplib'
-import { brokerFault, replyCodeOf } from './faults.js'
+import { brokerFault, replyCodeOf } from '../faults.js'
 
 /**
  * Declares exchanges, then each queue with its bindings, in the table's order. Safe to repeat.
@@ -35,8 +35,25 @@ const declaring = async (what: string, declare: () => Promise<unknown>): Promise
     if (replyCodeOf(error) !== preconditionFailed) throw brokerFault(error, `declaring ${what}`)
     throw unavailable(
       'broker/topology_drift',
-      `The ${what} stands on the broker with other arguments: ${messageOf(error)}. Delete it there once it is empty, or bring back the settings it was made with.`,
+      `The ${what} stands on the broker with other arguments: ${differenceIn(messageOf(error))}. ` +
+        '"npm run topology -- plan" shows all that differs, "npm run topology -- apply" declares it anew and loses no message.',
       error,
     )
   }
+}
+
+/**
+ * The one argument that RabbitMQ names, in our words; its own when they are others. (3.10 to 4.1: "inequivalent arg 'x-message-ttl' for
+ * queue 'q' in vhost '/': received '1' but current is '2'", "received none but current is the value '2' of type 'long'".)
+ */
+const differenceIn = (text: string): string => {
+  const [, argument, should, is] =
+    /inequivalent arg '([^']+)'.*: received (.+?) but current is (.+?)"?$/s.exec(text) ?? []
+  if (argument === undefined) return text
+  return `${argument} is ${valueIn(is!)}, should be ${valueIn(should!)}`
+}
+
+const valueIn = (words: string): string => {
+  const [, value] = /'([^']*)'/.exec(words) ?? []
+  return value ?? (words.startsWith('none') ? 'not set' : words)
 }
