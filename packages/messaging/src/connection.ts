@@ -90,7 +90,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
   let stopped: Promise<void> | undefined
   up.promise.catch(() => undefined)
 
-  const { topology, whileDeclaring = (declare) => declare() } = options
+  const { topology, whileDeclaring = (declare: () => Promise<void>) => declare() } = options
 
   const declareAll = (on: ChannelModel): Promise<void> =>
     whileDeclaring(async () => {

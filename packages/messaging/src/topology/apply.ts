@@ -142,12 +142,13 @@ const workedOffPatienceMs = 5_000
 
 /** Gives the projector time to take what is left by itself, as long as it gets on: then nothing is out of order. */
 const workedOff = async (connection: Connection, name: string): Promise<void> => {
-  for (let before = Infinity, since = Date.now(); Date.now() - since < workedOffPatienceMs; await sleep(100)) {
+  for (let before = Infinity, since = Date.now(); Date.now() - since < workedOffPatienceMs;) {
     const { messageCount, consumerCount } = await onChannel(connection, `looking at ${name}`, (channel) =>
       channel.checkQueue(name),
     )
     if (messageCount === 0 || consumerCount === 0) return
     if (messageCount < before) [before, since] = [messageCount, Date.now()]
+    await sleep(100)
   }
 }
 

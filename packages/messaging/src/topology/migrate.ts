@@ -105,7 +105,7 @@ export const empty = async ({
 }): Promise<number> => {
   const began = Date.now()
   let moved = 0
-  for (let waitingSince = began; ; await sleep(500)) {
+  for (let waitingSince = began; ;) {
     const now = await move()
     moved += now
     if (now > 0) waitingSince = Date.now()
@@ -114,6 +114,7 @@ export const empty = async ({
     )
     if (messageCount > 0) continue
     if (consumerCount === 0) return moved // a consumer that went has given back what it held, which would be seen here
+    await sleep(500)
     const figures = (await management.queues()).find((queue) => queue.name === name)
     const held = figures?.messages_unacknowledged
     if (Date.now() - began > figuresAgeMs && held === 0 && figures?.messages_ready === 0) return moved

@@ -56,7 +56,7 @@ export const moveMessages = async ({
     await reading.channel.consume(from, (message) => message && failure === undefined && move(message))
     for (let waited = 0, before = ''; ; waited += lookEveryMs) {
       await sleep(lookEveryMs)
-      if (failure !== undefined) throw failure
+      if (failure !== undefined) throw brokerFault(failure, `moving the messages of ${from}`)
       for (const open of [reading, writing]) if (!open.isOpen) throw await open.closed
       const { messageCount } = await reading.channel.checkQueue(from)
       if (messageCount === 0 && inHand === 0) return moved
@@ -78,9 +78,14 @@ export const heldQueue = (queue: string, messages: number | string) =>
     `The consumers of ${queue} hold ${messages} of its messages and neither handle them nor give them back. Nothing is lost: see in their /ready what they wait for, or stop them, and apply again.`,
   )
 
-const asItIs = ({ content: _, properties }: ConsumeMessage & { content: Buffer }): Options.Publish => {
-  const { userId: _user, clusterId: _cluster, headers, ...kept } = properties
-  const { CC: _cc, BCC: _bcc, 'x-delivery-count': _count, ...own } = (headers ?? {}) as Record<string, unknown>
-  const given = Object.entries(kept).filter(([, value]) => value !== undefined)
-  return { ...(Object.fromEntries(given) as Options.Publish), headers: own, persistent: true, mandatory: true }
+const leftBehind = ['userId', 'clusterId', 'headers']
+const headersLeftBehind = ['CC', 'BCC', 'x-delivery-count']
+
+const asItIs = ({ properties }: ConsumeMessage): Options.Publish => {
+  const without = (names: readonly string[], values: object) =>
+    Object.fromEntries(
+      Object.entries(values).filter(([name, value]) => value !== undefined && !names.includes(name)),
+    ) as Record<string, unknown>
+  const headers = without(headersLeftBehind, properties.headers ?? {})
+  return { ...without(leftBehind, properties), headers, persistent: true, mandatory: true }
 }
