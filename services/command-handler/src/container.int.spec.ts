@@ -1,73 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
-import { commandQueue, deadLetterQueueOf, exchanges, type CommandAnswer } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
-import { eventually, openTestBroker, type TestBroker } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
-import { createDatabase } from '@journey/read-model'
-import { readSettings, silentLog } from '@journey/runtime'
-import { build } from './container.js'
-import { Settings } from './settings.js'
-
-type Options = Parameters<TestBroker['publish']>[3]
-
-const setup = async () => {
-  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
-  await migrate(own.url)
-  const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })
-  const broker = await openTestBroker(vhost.url)
-  const env = {
-    DATABASE_URL: own.url,
-    RABBITMQ_URL: vhost.url,
-    EVENT_STORE_URL: testEventStoreUrl(),
-    LOG_LEVEL: 'silent',
-  }
-  const open = () => build(readSettings(Settings, env), env).service
-  let service = open()
-  await service.start()
-
-  /** Where answers go to; a stranger's own queue. */
-  const { queue: replyTo } = await broker.channel.assertQueue('', { exclusive: true, durable: false })
-  const answers = new Map<string, CommandAnswer>()
-  const hear = (content: Buffer, correlationId: string) =>
-    answers.set(correlationId, JSON.parse(content.toString()) as CommandAnswer)
-  await broker.channel.consume(
-    replyTo,
-    (message) => message && hear(message.content, String(message.properties.correlationId)),
-    { noAck: true },
-  )
-  const publish = async (key: string, body: unknown, options: Options = {}): Promise<string> => {
-    const correlationId = randomUUID()
-    await broker.publish(exchanges.commands.name, key, body, { replyTo, correlationId, ...options })
-    return correlationId
-  }
-  const answerOf = (correlationId: string) => eventually('an answer', () => answers.get(correlationId))
-  return {
-    db: database.db,
-    broker,
-    answers,
-    publish,
-    answerOf,
-    /** Publishes a command and waits for its answer. */
-    ask: async (key: string, body: unknown, options?: Options) => answerOf(await publish(key, body, options)),
-    deadLetters: () => database.db.selectFrom('dead_letters').selectAll().orderBy('created_at').execute(),
-    stopService: () => service.stop(),
-    startAgain: async () => {
-      service = open()
-      await service.start()
-    },
-    close: async () => {
-      await service.stop()
-      await Promise.all([broker.close(), database.stop()])
-      await Promise.all([own.drop(), vhost.drop()])
-    },
-  }
-}
+import { commandQueue, deadLetterQueueOf } from '@journey/contracts'
+import { eventually } from '@journey/messaging/testing'
+import { openHouse, type House } from './testing/house.js'
 
 describe('the command-handler', () => {
-  let house: Awaited<ReturnType<typeof setup>>
+  let house: House
   before(async () => {
-    house = await setup()
+    house = await openHouse()
   })
   after(() => house.close())
 

@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { exchanges, type CommandAnswer } from '@journey/contracts'
+import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { createEventStore, type EventStore } from '@journey/event-store'
+import { eventually, openTestBroker, type TestBroker } from '@journey/messaging/testing'
+import { migrate } from '@journey/migrations'
+import { createDatabase, type Database } from '@journey/read-model'
+import { readSettings, silentLog } from '@journey/runtime'
+import { build } from '../container.js'
+import { Settings } from '../settings.js'
+
+type Options = Parameters<TestBroker['publish']>[3]
+
+/** A process of its own, as in production. */
+export type Process = { pid: number; kill: (signal?: NodeJS.Signals) => Promise<void> }
+
+/** A database and a virtual host of its own, with somebody who commands and listens for the answers. */
+export type House = {
+  db: Database['db']
+  databaseUrl: string
+  store: EventStore
+  broker: TestBroker
+  /** By the correlation id that `publish` gave, the last one; `heard` has all. */
+  answers: Map<string, CommandAnswer>
+  heard: Map<string, CommandAnswer[]>
+  publish: (key: string, body: unknown, options?: Options) => Promise<string>
+  answerOf: (correlationId: string) => Promise<CommandAnswer>
+  /** Publishes a command and waits for its answer. */
+  ask: (key: string, body: unknown, options?: Options) => Promise<CommandAnswer>
+  deadLetters: () => Promise<DeadLetterRow[]>
+  /** The service in this process, with other settings than at first if any are given. */
+  stopService: () => Promise<void>
+  startAgain: (env?: Record<string, string>) => Promise<void>
+  /** Starts a process of the service beside that, and waits until it is ready. */
+  spawn: (env?: Record<string, string>) => Promise<Process>
+  close: () => Promise<void>
+}
+
+type DeadLetterRow = Awaited<ReturnType<typeof deadLettersOf>>[number]
+const deadLettersOf = (db: Database['db']) => db.selectFrom('dead_letters').selectAll().orderBy('created_at').execute()
+
+/** @param isServed whether the service runs in this process from the start */
+export const openHouse = async ({ isServed = true }: { isServed?: boolean } = {}): Promise<House> => {
+  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
+  await migrate(own.url)
+  const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })
+  const store = createEventStore({ url: testEventStoreUrl(), log: silentLog() })
+  const broker = await openTestBroker(vhost.url)
+  const env = {
+    DATABASE_URL: own.url,
+    RABBITMQ_URL: vhost.url,
+    EVENT_STORE_URL: testEventStoreUrl(),
+    LOG_LEVEL: 'silent',
+  }
+  const open = (over: Record<string, string> = {}) => {
+    const all = { ...env, ...over }
+    return build(readSettings(Settings, all), all).service
+  }
+  let service = open()
+  if (isServed) await service.start()
+  const processes = new Set<Process>()
+
+  /** Where answers go to; a stranger's own queue. */
+  const { queue: replyTo } = await broker.channel.assertQueue('', { exclusive: true, durable: false })
+  const answers = new Map<string, CommandAnswer>()
+  const heard = new Map<string, CommandAnswer[]>()
+  const hear = (content: Buffer, correlationId: string) => {
+    const answer = JSON.parse(content.toString()) as CommandAnswer
+    answers.set(correlationId, answer)
+    heard.set(correlationId, [...(heard.get(correlationId) ?? []), answer])
+  }
+  await broker.channel.consume(
+    replyTo,
+    (message) => message && hear(message.content, String(message.properties.correlationId)),
+    { noAck: true },
+  )
+  const publish = async (key: string, body: unknown, options: Options = {}): Promise<string> => {
+    const correlationId = randomUUID()
+    await broker.publish(exchanges.commands.name, key, body, { replyTo, correlationId, ...options })
+    return correlationId
+  }
+  const answerOf = (correlationId: string) => eventually('an answer', () => answers.get(correlationId))
+
+  return {
+    db: database.db,
+    databaseUrl: own.url,
+    store,
+    broker,
+    answers,
+    heard,
+    publish,
+    answerOf,
+    ask: async (key, body, options) => answerOf(await publish(key, body, options)),
+    deadLetters: () => deadLettersOf(database.db),
+    stopService: () => service.stop(),
+    startAgain: async (over) => {
+      service = open(over)
+      await service.start()
+    },
+    spawn: async (over = {}) => {
+      const process = await spawned({ ...env, LOG_LEVEL: 'info', ...over })
+      processes.add(process)
+      return process
+    },
+    close: async () => {
+      await service.stop()
+      for (const process of processes) await process.kill()
+      await Promise.all([broker.close(), database.stop(), store.stop()])
+      await Promise.all([own.drop(), vhost.drop()])
+    },
+  }
+}
+
+const main = fileURLToPath(new URL('../main.js', import.meta.url))
+
+/** It says so in its log when it has started. */
+const spawned = async (env: Record<string, string>): Promise<Process> => {
+  const child = spawn(process.execPath, [main], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const gone = once(child, 'exit')
+  let said = ''
+  child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  await eventually(
+    'the process to start',
+    () => {
+      if (child.exitCode !== null) throw new Error(`command-handler ended with ${child.exitCode}: ${said}`)
+      return said.includes('"msg":"started"')
+    },
+    60_000,
+  )
+  return {
+    pid: child.pid!,
+    kill: async (signal = 'SIGKILL') => {
+      child.kill(signal)
+      if (signal === 'SIGKILL' || signal === 'SIGTERM') await gone
+    },
+  }
+}
