@@ -1,21 +1,30 @@
-import { EventStoreDBClient } from '@eventstore/db-client'
 import { testEventStoreUrl } from '@journey/embedded/testing'
 import { codeOf, familyOf, malformed, silentLog } from '@journey/runtime'
 import { expect } from 'chai'
 import type { Aggregate } from './aggregate.js'
 import { createEventStore, type EventStore } from './event-store.js'
 import { createRepository, type Repository } from './repository.js'
-import { anEvent, count, counter, counting, freshStream, typesIn, type Stepped } from './testing/index.js'
+import {
+  anEvent,
+  count,
+  counter,
+  counting,
+  createMeddler,
+  freshStream,
+  typesIn,
+  type Meddler,
+  type Stepped,
+} from './testing/index.js'
 
 describe('a stream that cannot be decided on', () => {
   let store: EventStore
-  let client: EventStoreDBClient
+  let meddler: Meddler
   before(() => {
     store = createEventStore({ url: testEventStoreUrl(), log: silentLog() })
-    client = EventStoreDBClient.connectionString(testEventStoreUrl())
+    meddler = createMeddler(testEventStoreUrl())
   })
   after(async () => {
-    await client.dispose()
+    await meddler.close()
     await store.stop()
   })
 
@@ -35,18 +44,18 @@ describe('a stream that cannot be decided on', () => {
 
   it('because it was soft-deleted says so, keeps the command out, and is decided on once it is back', async () => {
     const { stream } = await withTwo()
-    await client.deleteStream(stream)
+    await meddler.softDelete(stream)
     expect(await outcomeOf(repository(), stream, 'c')).to.deep.equal(['malformed', 'stream/soft_deleted', true])
-    await client.setStreamMetadata(stream, {}) // makes it exist again, from its end on
+    await meddler.clearMetadata(stream) // makes it exist again, from its end on
     expect(await outcomeOf(repository(), stream, 'c')).to.deep.equal(['malformed', 'stream/soft_deleted', true])
-    await client.setStreamMetadata(stream, {})
+    await meddler.clearMetadata(stream)
     expect(await typesIn(store, stream)).to.deep.equal(['Stepped', 'Stepped'])
     expect(await outcomeOf(repository(), stream, 'c')).to.equal(2)
   })
 
   it('because it was tombstoned refuses, whether it is remembered or not, and others are decided on', async () => {
     const { stream, warm } = await withTwo()
-    await client.tombstoneStream(stream)
+    await meddler.tombstone(stream)
     for (const one of [warm, warm, repository()])
       expect(await outcomeOf(one, stream, 'c')).to.deep.equal(['refused', 'stream/deleted', true])
     expect(await outcomeOf(warm, freshStream('counter'), 'c')).to.equal(0)
@@ -61,10 +70,10 @@ describe('a stream that cannot be decided on', () => {
     const fresh = () => repository({ fold: beginsOnce })
     const one = fresh()
     for (const id of ['a', 'b', 'c']) await one.transact(stream, { id }, count)
-    await client.setStreamMetadata(stream, { truncateBefore: 2 })
+    await meddler.truncate(stream, 2)
     expect(await outcomeOf(fresh(), stream, 'd')).to.deep.equal(['malformed', 'stream/never_begun', true])
     expect(await outcomeOf(one, stream, 'd')).to.equal(3) // remembered whole
-    await client.setStreamMetadata(stream, {})
+    await meddler.clearMetadata(stream)
     expect(await outcomeOf(fresh(), stream, 'e')).to.equal(4)
   })
 

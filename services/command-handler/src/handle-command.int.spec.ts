@@ -45,7 +45,7 @@ describe('the handling of commands', () => {
   })
 
   /** A process of its own, as far as memory and connections go. */
-  const handler = (over: (outcomes: Outcomes) => Partial<Outcomes> = () => ({})) => {
+  const handler = (over: (outcomes: Outcomes) => Partial<Outcomes> = () => ({}), now = () => new Date()) => {
     const log = silentLog()
     const store = createEventStore({ url: testEventStoreUrl(), log })
     const database = createDatabase({ url, name: 'spec', log })
@@ -57,7 +57,7 @@ describe('the handling of commands', () => {
         store,
         policy: { enabled: true, auto_promotion: true, auto_completion: false },
         capacity: 100,
-        now: () => new Date(),
+        now,
         log,
       }),
       outcomes: { ...outcomes, ...over(outcomes) },
@@ -66,6 +66,7 @@ describe('the handling of commands', () => {
     return {
       db,
       handle,
+      store,
       typesIn: async (stream: string) => (await store.read(stream)).map(({ type }) => type),
       kept: (commandId: string) =>
         db.selectFrom('commands').selectAll().where('command_id', '=', commandId).executeTakeFirst(),
@@ -221,6 +222,24 @@ describe('the handling of commands', () => {
     const other = await handleAfterwards(start(client, command.commandId, ['salesforce']))
     expect(other.error?.code).to.equal('command/key_reused')
     expect(await typesIn(`journey-${client}`)).to.deep.equal(['JourneyStarted', 'PromotionHeld'])
+  })
+
+  it('keeps order and outcomes while the clock jumps back and forth; events tell what it said', async () => {
+    let at = Date.parse('2026-01-27T10:30:00.000Z')
+    const [one, other] = [handler(undefined, () => new Date(at)), handler(undefined, () => new Date(at))]
+    const client = freshClient()
+    const commands = [start(client), hold(client), read('journey.release', { client_id: client, reason: 'fine' })]
+    const times = [at, at - 3_600_000, at + 86_400_000]
+    for (const [n, command] of commands.entries()) {
+      at = times[n]!
+      expect((await (n % 2 === 0 ? one : other).handle(command)).revision).to.equal(n)
+    }
+    at = 0
+    for (const [n, command] of commands.entries()) expect((await other.handle(command)).revision).to.equal(n)
+    const events = await one.store.read(`journey-${client}`)
+    expect(events.map(({ metadata }) => Date.parse(metadata.timestamp as string))).to.deep.equal(times)
+    const stored = events.map(({ createdAt }) => createdAt)
+    expect(stored).to.deep.equal(stored.toSorted())
   })
 
   it('has no outcome while a server is away, so that the command can be handled again', async () => {
