@@ -76,6 +76,7 @@ export const codes = {
   'projection/never_begun': 'The stream does not begin with the event that begins such streams.',
   'projection/missing_event': 'An event between is missing in the event store too.',
   'projection/waits_for_stream': 'The row needs one of a stream that is parked or not there yet; freed with it.',
+  'event_store_node/users_unreadable': 'EVENT_STORE_USERS, or the file it stands in, is not a list of name:password.',
   'event_store_node/not_storable': 'The event holds a value that the node cannot keep.',
 
   // Over HTTP.

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { unavailable } from '@journey/runtime'
+import { Followers } from './followers.js'
 import { namesBehind, noHead, viewOf, type Heads, type StreamView } from './heads.js'
 import { targetOf, unresolved, type Delivery } from './links.js'
 import { connectionConfig, isRefusal } from './postgres-session.js'
@@ -25,6 +26,8 @@ const readers = 6
  */
 export class EventLog {
   readonly #pool: pg.Pool
+  /** Who follows the log or a stream. */
+  readonly followers = new Followers()
 
   constructor(
     databaseUrl: string,
@@ -42,6 +45,11 @@ export class EventLog {
   async view(stream: string): Promise<StreamView> {
     const heads = await this.heads.get(namesBehind(stream), (names) => this.#ask(() => loadHeads(this.#pool, names)))
     return viewOf(stream, (name) => heads.get(name) ?? noHead)
+  }
+
+  /** Revision of a stream's last event, as far as it is in memory. */
+  lastOf(stream: string): bigint | undefined {
+    return this.heads.peek(stream)?.last
   }
 
   /** Events of the log forwards from `position`, which is included. An empty page is the end. */

@@ -1,9 +1,10 @@
 import { inOrder, silentLog, type Log, type Part } from '@journey/runtime'
 import type { Registry } from 'prom-client'
+import type { Users } from './access.js'
 import { EventLog } from './event-log.js'
 import { Heads } from './heads.js'
 import { createMeters } from './meters.js'
-import { protocolServer } from './rpc/server.js'
+import { protocolServer, type Certificate } from './rpc/server.js'
 import { Tail } from './tail.js'
 import { Writer } from './writer.js'
 
@@ -32,6 +33,10 @@ export const createEventStoreNode = (options: {
   registry?: Registry
   /** How long to wait for the lock of a node that was killed a moment ago. */
   lockPatienceMs?: number
+  /** For TLS. */
+  certificate?: Certificate | undefined
+  /** Who may read and write; without any, everyone may. */
+  users?: Users | undefined
 }): Part & {
   /** Where clients find it, once it is started. */
   address(): { host: string; port: number }
@@ -41,11 +46,12 @@ export const createEventStoreNode = (options: {
   const logger = options.log ?? silentLog()
   const heads = new Heads(headCapacity)
   const tail = new Tail(tailLimits)
-  const meters = createMeters(options.registry, () => tail.listeners)
   const { databaseUrl, lockPatienceMs = 10_000 } = options
-  const writer = new Writer({ databaseUrl, log: logger, heads, tail, meters, lockPatienceMs })
   const log = new EventLog(databaseUrl, heads, tail)
-  const server = protocolServer({ host: options.host, port: options.port, writer, log, logger })
+  const meters = createMeters(options.registry, log.followers)
+  const writer = new Writer({ databaseUrl, log: logger, heads, tail, meters, lockPatienceMs })
+  const { host, port, certificate, users } = options
+  const server = protocolServer({ host, port, writer, log, logger, certificate, users })
   const readers: Part = { name: 'event store readers', start: () => Promise.resolve(), stop: () => log.close() }
   const parts = inOrder('event store node', [readers, writer, server], logger)
   return {

@@ -74,6 +74,11 @@ export class Heads {
     this.#keep(name, head)
   }
 
+  /** What is known without asking; being looked at does not count as being used. */
+  peek(name: string): Head | undefined {
+    return this.#known.get(name)
+  }
+
   /** All heads asked for, from memory or through `load`. */
   async get(names: readonly string[], load: LoadHeads): Promise<Map<string, Head>> {
     const found = new Map<string, Head>()

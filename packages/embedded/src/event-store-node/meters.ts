@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { followed, type Followers } from './followers.js'
 
 /** The node's figures for `/metrics`. */
 export type NodeMeters = {
@@ -7,7 +8,7 @@ export type NodeMeters = {
 }
 
 /** Registers the node's figures; without a registry nothing is counted. */
-export const createMeters = (registry: Registry | undefined, listeners: () => number): NodeMeters => {
+export const createMeters = (registry: Registry | undefined, followers: Followers): NodeMeters => {
   if (!registry) return { committed: () => undefined }
   const registers = [registry]
   const requests = new Counter({
@@ -28,14 +29,20 @@ export const createMeters = (registry: Registry | undefined, listeners: () => nu
     buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
     registers,
   })
-  new Gauge({
-    name: 'event_store_subscriptions',
-    help: 'Open subscriptions',
-    registers,
-    collect() {
-      this.set(listeners())
-    },
-  })
+  const ofFollowers = (name: string, help: string, figure: keyof ReturnType<Followers['figures']>): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['kind'],
+      registers,
+      collect() {
+        for (const kind of followed) this.set({ kind }, followers.figures(kind)[figure])
+      },
+    })
+  }
+  ofFollowers('event_store_subscriptions', 'Open subscriptions, of the log of everything or of one stream', 'open')
+  ofFollowers('event_store_subscription_lag_events', 'Events that the slowest of them has not taken yet', 'lagEvents')
+  ofFollowers('event_store_subscription_lag_seconds', 'How long the slowest of them has been behind', 'lagSeconds')
   return {
     committed: (requestCount, eventCount, startedAt) => {
       requests.inc(requestCount)

@@ -2,6 +2,7 @@ import { Fault, familyOf } from '@journey/runtime'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EventLog } from './event-log.js'
 import { isInLog, type EventFilter } from './filters.js'
+import { Follower } from './followers.js'
 import { pageEvents } from './reader.js'
 import { lastRevision, type RecordedEvent } from './recorded-event.js'
 
@@ -33,9 +34,11 @@ export async function* subscribeToAll(
   signal: AbortSignal,
 ): AsyncGenerator<Message[]> {
   const alarm = log.tail.listen()
+  let position = request.after === 'end' ? log.tail.committed : request.after
+  let taken = position
+  const follower = log.followers.add(new Follower('all', () => log.tail.committed - taken))
   try {
     let isLive = request.after === 'end'
-    let position = request.after === 'end' ? log.tail.committed : request.after
     let considered = 0
     let checkpoint = -1n
     let lastSent = -1n
@@ -67,9 +70,15 @@ export async function* subscribeToAll(
         messages.push(caughtUp)
       }
       if (messages.length > 0) yield messages
-      if (page.length === 0) await alarm.wait(signal)
+      taken = position
+      follower.sent(page.at(-1)?.created)
+      if (page.length > 0) continue
+      follower.atEnd()
+      await alarm.wait(signal)
+      follower.atEnd()
     }
   } finally {
+    log.followers.remove(follower)
     log.tail.unlisten(alarm)
   }
 }
@@ -86,6 +95,8 @@ export async function* subscribeToStream(
 ): AsyncGenerator<Message[]> {
   const { stream } = request
   const alarm = log.tail.listen(stream)
+  let taken = 0n
+  const follower = log.followers.add(new Follower('stream', () => lagBehind(log.lastOf(stream), taken)))
   try {
     let isLive = request.after === 'end'
     /** Up to here every event of the stream was offered; before catching up it is unknown. */
@@ -93,6 +104,7 @@ export async function* subscribeToStream(
     const view = await log.view(stream)
     if (view.tombstoned && !isLive) throw new StreamDeleted(stream)
     let revision = request.after === 'end' ? view.last : request.after
+    taken = revision
     yield isLive ? [confirmation, caughtUp] : [confirmation]
     while (!signal.aborted) {
       const end = log.tail.committed
@@ -111,15 +123,26 @@ export async function* subscribeToStream(
         messages.push(caughtUp)
       }
       if (messages.length > 0) yield messages
+      taken = revision
+      follower.sent(page.at(-1)?.created)
       if (page.length > 0 && revision === lastRevision) throw new StreamDeleted(stream)
       if (isAtEnd && page.length === 0 && log.tail.committed === end) {
+        follower.atEnd()
         await alarm.wait(signal)
+        follower.atEnd()
         if (alarm.quietUntil > offeredUpTo) offeredUpTo = alarm.quietUntil
       }
     }
   } finally {
+    log.followers.remove(follower)
     log.tail.unlisten(alarm, stream)
   }
+}
+
+/** Events of a stream after a revision. Of one that was ended by a tombstone, the tombstone alone is counted. */
+const lagBehind = (last: bigint | undefined, revision: bigint): bigint => {
+  if (last === undefined || last <= revision) return 0n
+  return last === lastRevision ? 1n : last - revision
 }
 
 const isBeyond = (revision: bigint): boolean => revision >= lastRevision

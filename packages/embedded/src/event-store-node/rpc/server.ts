@@ -1,7 +1,8 @@
 import { createServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net'
-import grpc, { type ServiceDefinition } from '@grpc/grpc-js'
+import grpc, { type sendUnaryData, type ServiceDefinition } from '@grpc/grpc-js'
 import type { Log, Part } from '@journey/runtime'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { accessOf, type Users } from '../access.js'
 import type { EventLog } from '../event-log.js'
 import type { Writer } from '../writer.js'
 import { append } from './append.js'
@@ -11,7 +12,7 @@ import { readGossip } from './gossip.js'
 import { read } from './read.js'
 import { softDelete, tombstone } from './remove.js'
 import { getSupportedMethods } from './server-features.js'
-import { callFailed, shuttingDown } from './statuses.js'
+import { accessDenied, callFailed, shuttingDown, unauthenticated, type CallFailed } from './statuses.js'
 
 const options: grpc.ServerOptions = {
   'grpc.max_receive_message_length': (16 << 20) - 10_000,
@@ -32,6 +33,11 @@ type LongCall = {
   once(event: 'close' | 'cancelled', f: () => void): unknown
 }
 
+/** A certificate and its key, as PEM. */
+export type Certificate = { readonly cert: Buffer; readonly key: Buffer }
+
+type WithHeaders = { readonly metadata: grpc.Metadata }
+
 /** Serves the protocol on one port. Persistent subscriptions, projections and all else answer UNIMPLEMENTED. */
 export const protocolServer = (given: {
   host: string
@@ -39,6 +45,10 @@ export const protocolServer = (given: {
   writer: Writer
   log: EventLog
   logger: Log
+  /** Without one, connections are not encrypted, and clients send no credentials. */
+  certificate?: Certificate | undefined
+  /** Who may read and write; nobody named: everyone may. Features and gossip are for everyone: the client asks for them without headers. */
+  users?: Users | undefined
 }): Part & { address(): { host: string; port: number } } => {
   const { writer, log, logger } = given
   let isStopping = false
@@ -56,6 +66,25 @@ export const protocolServer = (given: {
       for (const event of ['close', 'cancelled'] as const) call.once(event, () => longCalls.delete(call))
       handle(call)
     }
+  const refusalOf = ({ metadata }: WithHeaders): CallFailed | undefined => {
+    const access = accessOf(metadata.get('authorization')[0]?.toString(), given.users ?? new Map())
+    return access === 'allowed' ? undefined : access === 'anonymous' ? accessDenied() : unauthenticated()
+  }
+  /** A call that gets one answer, for those who may. */
+  const guarded =
+    <Call extends WithHeaders, Answer>(handle: (call: Call, answer: sendUnaryData<Answer>) => void) =>
+    (call: Call, answer: sendUnaryData<Answer>): void => {
+      const refusal = refusalOf(call)
+      if (refusal) answer(refusal)
+      else handle(call, answer)
+    }
+  /** A call that gets many. */
+  const guardedLong = <Call extends LongCall & WithHeaders>(handle: (call: Call) => void) =>
+    tracked((call: Call): void => {
+      const refusal = refusalOf(call)
+      if (refusal) call.emit('error', refusal)
+      else handle(call)
+    })
   const address = (): { host: string; port: number } => {
     const bound = tcp?.address() as AddressInfo | null | undefined
     return { host: given.host, port: bound?.port ?? given.port }
@@ -64,15 +93,15 @@ export const protocolServer = (given: {
   const start = async (): Promise<void> => {
     server = new grpc.Server(options)
     server.addService(streamsWithRawReads, {
-      append: append(writer, fail),
-      batchAppend: tracked(batchAppend(writer, failLong)),
-      delete: softDelete(writer, fail),
-      tombstone: tombstone(writer, fail),
-      read: tracked(read(log, failLong)),
+      append: guarded(append(writer, fail)),
+      batchAppend: guardedLong(batchAppend(writer, failLong)),
+      delete: guarded(softDelete(writer, fail)),
+      tombstone: guarded(tombstone(writer, fail)),
+      read: guardedLong(read(log, failLong)),
     })
     server.addService(featuresService.ServerFeaturesService, { getSupportedMethods })
     server.addService(gossipService.GossipService, { read: readGossip(address) })
-    const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure())
+    const injector = server.createConnectionInjector(credentialsFrom(given.certificate))
     const listening = createServer({ noDelay: true }, (socket) => {
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
@@ -110,3 +139,8 @@ export const protocolServer = (given: {
 
 /** How long a stop waits for the ends of calls to reach clients that do not read. */
 const flushMs = 500
+
+const credentialsFrom = (certificate: Certificate | undefined): grpc.ServerCredentials =>
+  certificate
+    ? grpc.ServerCredentials.createSsl(null, [{ private_key: certificate.key, cert_chain: certificate.cert }])
+    : grpc.ServerCredentials.createInsecure()

@@ -55,6 +55,12 @@ export const wrongVersionOnRemoval = (stream: string, expected: Expected, curren
     },
   )
 
+export const accessDenied = (): CallFailed =>
+  new CallFailed(Code.PERMISSION_DENIED, 'Access Denied', { exception: 'access-denied' })
+
+/** Credentials were sent, but they are nobody's. The real server, too, says so without a trailer. */
+export const unauthenticated = (): CallFailed => new CallFailed(Code.UNAUTHENTICATED, 'Unauthenticated')
+
 export const shuttingDown = (): CallFailed => new CallFailed(Code.CANCELLED, 'Server is shutting down')
 
 const numbers = { no_stream: -1n, any: -2n, stream_exists: -4n } as const
