@@ -138,7 +138,7 @@ export const protocolServer = (given: {
 }
 
 /** How long a stop waits for the ends of calls to reach clients that do not read. */
-const flushMs = 500
+const flushMs = 2_000
 
 const credentialsFrom = (certificate: Certificate | undefined): grpc.ServerCredentials =>
   certificate
