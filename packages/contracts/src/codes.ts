@@ -188,6 +188,7 @@ export const codes = {
   'embedded/not_a_state_folder': 'The folder to be removed is not one of ours.',
   'embedded/not_built': 'The compiled program is missing. Run npm run build.',
   'embedded/postgres_missing': 'There is no PostgreSQL and none can be installed; the message says what to do.',
+  'embedded/unknown_node': 'The cluster has no node of this number.',
   'embedded/rabbitmq_missing': 'There is no RabbitMQ and none can be installed; the message says what to do.',
   'embedded/install_failed': 'A Debian package could not be installed; the message has its last lines.',
   'embedded/database_failed': 'A database could not be created.',

@@ -1,6 +1,7 @@
 export { createEventStoreNode } from './event-store-node/index.js'
 export { ensureDatabase } from './postgres/databases.js'
 export { createPostgres, type Postgres, type PostgresOptions } from './postgres/postgres.js'
+export { createCluster, type Cluster, type ClusterOptions, type NodeStatus } from './rabbitmq/cluster.js'
 export { brokerPorts, createRabbitMq, type RabbitMq, type RabbitMqOptions } from './rabbitmq/rabbitmq.js'
 export { readEndpoints, type Endpoints } from './stack/endpoints.js'
 export { createStack, type Stack, type StackOptions } from './stack/stack.js'

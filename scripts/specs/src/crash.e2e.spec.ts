@@ -1,11 +1,11 @@
 import { expect } from 'chai'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fromStored, type Recorded } from '@journey/contracts'
-import { createEventStore, type StoredEvent } from '@journey/event-store'
+import type { Recorded } from '@journey/contracts'
 import { createDatabase } from '@journey/read-model'
 import { actualRows, expectedRows } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
 import { approved, freshClient, start, worksOf } from './journeys.js'
+import { readLog } from './log.js'
 import { startSystem, until, type System } from './system.js'
 
 /** Slow agents, so that every journey is still under way when the last process is killed. */
@@ -132,20 +132,4 @@ const kill = async (system: System, name: string): Promise<void> => {
   if (pid === undefined) throw new Error(`${name} is not running`)
   process.kill(pid, 'SIGKILL')
   await until(`${name} runs again`, () => Promise.resolve(child.pid() !== undefined && child.pid() !== pid))
-}
-
-const readLog = async (url: string): Promise<Recorded[]> => {
-  const store = createEventStore({ url, log: silentLog() })
-  try {
-    const stored: StoredEvent[] = []
-    for (let after: bigint | 'start' = 'start', isLast = false; !isLast;) {
-      const page = await store.readAll({ after, maxCount: 500 })
-      stored.push(...page.events)
-      after = page.position
-      isLast = page.isLast
-    }
-    return stored.flatMap((event) => fromStored(event) ?? [])
-  } finally {
-    await store.stop()
-  }
 }

@@ -13,12 +13,14 @@ import {
   type Schema,
   type StoredType,
 } from '@journey/contracts'
+import { asyncApi } from './asyncapi.js'
 
 /** The pages of `docs/` that are made from the code, by file name. */
 export const pages = (): Record<string, string> => ({
   'codes.md': codesPage(),
   'bus.md': busPage(),
   'journey.md': journeyPage(),
+  'asyncapi.json': `${JSON.stringify(asyncApi(), null, 2)}\n`,
 })
 
 const made = 'Made from the code by `npm run docs`; a spec fails when it is not up to date.'
@@ -52,7 +54,7 @@ const busPage = (): string => {
 
 ${made}
 
-For people who publish, subscribe or write agents. All exchanges and work queues are durable, messages
+For people who publish, subscribe or write agents; for programs the same stands in [asyncapi.json](asyncapi.json). All exchanges and work queues are durable, messages
 persistent, publishing confirmed, acknowledgement manual.
 
 ## Exchanges

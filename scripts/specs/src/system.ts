@@ -89,7 +89,7 @@ export type Heard = { key: string; event: any; properties: amqp.MessagePropertie
 const answerLimitMs = 30_000
 
 export const createBus = async (url: string): Promise<Bus> => {
-  const connection: ChannelModel = await amqp.connect(url)
+  const connection: ChannelModel = await amqp.connect(url.split(/,(?=amqps?:)/)[0]!)
   const channel = await connection.createChannel()
   let closed: Promise<void> | undefined
   const waiting = new Map<string, (answer: CommandAnswer) => void>()

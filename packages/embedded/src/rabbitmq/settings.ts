@@ -8,7 +8,11 @@ export type BrokerPorts = { amqp: number; management: number; prometheus: number
 export const user = 'journey'
 
 /** `rabbitmq.conf`: the default user is made when the data folder is new. */
-export const configuration = (ports: BrokerPorts, password: string): string =>
+export const configuration = (
+  ports: BrokerPorts,
+  password: string,
+  further: Readonly<Record<string, string | number>> = {},
+): string =>
   Object.entries({
     default_user: user,
     default_pass: password,
@@ -24,6 +28,7 @@ export const configuration = (ports: BrokerPorts, password: string): string =>
     'disk_free_limit.absolute': '200MB',
     'log.console': 'true',
     'log.console.level': 'info',
+    ...further,
   })
     .map(([key, value]) => `${key} = ${value}\n`)
     .join('')
@@ -31,13 +36,13 @@ export const configuration = (ports: BrokerPorts, password: string): string =>
 export const enabledPlugins = '[rabbitmq_management,rabbitmq_prometheus].\n'
 
 /** The environment of a node that shares nothing with another RabbitMQ of this machine: names, ports, cookie and folders are its own. */
-export const environment = (home: string, ports: BrokerPorts): Environment => ({
+export const environment = (home: string, ports: BrokerPorts, nodeName: string): Environment => ({
   PATH: '/usr/local/bin:/usr/bin:/bin',
   LANG: 'C.UTF-8',
   HOME: home, // where Erlang keeps its cookie
   ERL_EPMD_ADDRESS: '127.0.0.1',
   ERL_EPMD_PORT: String(ports.epmd),
-  RABBITMQ_NODENAME: 'journey@localhost',
+  RABBITMQ_NODENAME: `${nodeName}@localhost`,
   RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
   RABBITMQ_NODE_PORT: String(ports.amqp),
   RABBITMQ_DIST_PORT: String(ports.distribution),

@@ -47,6 +47,10 @@ export const makePassable = (stateDir: string): void => {
   if (uid === process.getuid?.() && readdirSync(stateDir).length === 0) chmodSync(stateDir, (mode & 0o777) | 0o011)
 }
 
+/** The servers that have a home of this state folder. */
+export const serversOf = (stateDir: string): string[] =>
+  readdirSync(stateDir).flatMap((file) => /^(.+)\.home\.json$/.exec(file)?.[1] ?? [])
+
 /** The home that was chosen earlier. */
 export const knownHome = (stateDir: string, server: string): Home | undefined => {
   try {

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Fault } from '@journey/runtime'
 import { stopLeftovers } from '../supervisor/leftovers.js'
-import { removeHome } from './home.js'
+import { removeHome, serversOf } from './home.js'
 import { holdsPorts } from './ports.js'
 import { holderOf } from './lock.js'
 
@@ -23,6 +23,6 @@ export const removeState = async (stateDir: string): Promise<void> => {
       `${resolve(stateDir)} was not made by this program (it has no ports.json) and is left as it is.`,
     )
   await stopLeftovers(stateDir)
-  for (const server of ['postgres', 'rabbitmq']) removeHome(stateDir, server)
+  for (const server of serversOf(stateDir)) removeHome(stateDir, server)
   rmSync(stateDir, { recursive: true, force: true })
 }
