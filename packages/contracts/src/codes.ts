@@ -74,6 +74,7 @@ export const codes = {
   'archive/not_restorable': 'The archived event is no JSON, and nothing of ours writes such events.',
   'projection/not_storable': 'The event holds a value that PostgreSQL does not take.',
   'projection/never_begun': 'The stream does not begin with the event that begins such streams.',
+  'projection/poison': 'Applying the stream ended its process too often; it is put aside untried.',
   'projection/missing_event': 'An event between is missing in the event store too.',
   'projection/waits_for_stream': 'The row needs one of a stream that is parked or not there yet; freed with it.',
   'event_store_node/users_unreadable': 'EVENT_STORE_USERS, or the file it stands in, is not a list of name:password.',
@@ -109,7 +110,6 @@ export const codes = {
   'dead_letter/not_a_command': 'Only commands are edited. Events are facts.',
   'dead_letter/task_over': 'The deadline of the attempt has passed. Retry the task of its unit of work.',
   'dead_letter/job_unknown': 'There is no such job, or it is over.',
-  'dead_letter/stream_not_discardable': 'A parked stream cannot be left out. Mend the cause and retry it.',
   'revision/not_reached': 'The read model does not have this revision yet. Ask again.',
 
   // A server is away: tried again by itself, nothing is used up. HTTP 503.

@@ -26,6 +26,7 @@ export {
   type Publication,
 } from './ordered-publisher.js'
 export { pipeline, type Handler, type Middleware } from './pipeline.js'
+export { mostDeaths, stopPoison, type Begun } from './poison.js'
 export type { PublishProperties } from './publication.js'
 export { createPublisher, type Publisher, type PublisherOptions } from './publisher.js'
 export { closeRetried, retriedOf, retryMark, type Retried } from './retried.js'

@@ -45,6 +45,8 @@ export type Message = {
   log: Log
   /** Set once, by `settle`. */
   fate?: Fate
+  /** How often its handling ended with the death of the process, where `stopPoison` knows of it, and since when. */
+  deaths?: { readonly times: number; readonly firstAt: Date }
 }
 
 /** The header that keeps what a message lost on its way through a waiting queue, as JSON: see `Original`. */

@@ -43,14 +43,14 @@ export const settle = (options: SettleOptions): Middleware => {
         if (error instanceof RejectDelivery) throw error
         message.signal.throwIfAborted()
         const lastAt = new Date()
-        firstAt ??= lastAt
+        firstAt ??= message.deaths?.firstAt ?? lastAt
         const verdict = verdictFor(error, attempt, steps)
         if (verdict.do === 'try_again') {
           await sleep(verdict.inMs, message.signal)
           message.signal.throwIfAborted()
           continue
         }
-        const failure = { error, attempts: attempt, firstAt, lastAt }
+        const failure = { error, attempts: attemptsOf(message, attempt, verdict), firstAt, lastAt }
         await breaker.run(() => carryOut(message, verdict, failure), message.signal)
         await settled?.(message, error, verdict).catch((trouble: unknown) =>
           message.log.error({ err: trouble }, 'the end of a message could not be told'),
@@ -96,6 +96,12 @@ export const settle = (options: SettleOptions): Middleware => {
         throw error // the breaker has waited for it already: it only ends a run with other families
     }
   }
+}
+
+/** Deaths are tries; what is poison was not tried once more. */
+const attemptsOf = ({ deaths }: Message, attempt: number, verdict: Verdict): number => {
+  const isPoison = verdict.do === 'dead_letter' && verdict.reason === 'poison'
+  return attempt + (deaths?.times ?? 0) - (isPoison ? 1 : 0)
 }
 
 const rejectedIfItMust = async (message: Message, publish: () => Promise<void>): Promise<void> => {

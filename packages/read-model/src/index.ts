@@ -15,6 +15,16 @@ export {
   requestArchiveJob,
 } from './archive-jobs/store.js'
 export type { ArchiveJobKind, ArchiveJobOptions, ArchiveJobResult, ArchiveJobRow } from './archive-jobs/table.js'
+export {
+  begunIn,
+  deathsOf,
+  forgetBegun,
+  noteBegun,
+  purgeBegun,
+  takeBackBegun,
+  type Deaths,
+} from './begun/begun.js'
+export type { BegunDeliveriesTable } from './begun/table.js'
 export type { CheckpointRow, CheckpointsTable, PositionIndexTable } from './checkpoints/table.js'
 export type { CommandRow, CommandsTable } from './commands/table.js'
 export type {
@@ -87,7 +97,7 @@ export { fold, foldAll, type Existing, type Folded, type Rows, type Step } from 
 export { project } from './projection/project.js'
 export { reproject } from './projection/reproject.js'
 export { readModelConsumer } from './projection/consumer.js'
-export { applyBatch, retryParked, type Applied, type Consumer } from './gates/apply-batch.js'
+export { applyBatch, parkUntried, retryParked, type Applied, type Consumer } from './gates/apply-batch.js'
 export { appliedEvents, appliedRevision } from './gates/gates.js'
 export { parkedStreams } from './gates/parked.js'
 export { activeByStage } from './journeys/active.js'
@@ -118,6 +128,7 @@ export {
 export {
   beginRetry,
   discardDeadLetter,
+  discardStream,
   editDeadLetter,
   notePublished,
   noteStreamAction,

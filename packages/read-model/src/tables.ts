@@ -2,6 +2,7 @@ import type { AdmissionsTable } from './admissions/table.js'
 import type { AgentsTable } from './agents/table.js'
 import type { ApprovalsTable } from './approvals/table.js'
 import type { ArchiveJobsTable } from './archive-jobs/table.js'
+import type { BegunDeliveriesTable } from './begun/table.js'
 import type { CheckpointsTable, PositionIndexTable } from './checkpoints/table.js'
 import type { CommandsTable } from './commands/table.js'
 import type {
@@ -52,6 +53,7 @@ export type OperationalTables = {
   dispatches: DispatchesTable
   admissions: AdmissionsTable
   archive_jobs: ArchiveJobsTable
+  begun_deliveries: BegunDeliveriesTable
   partitions: PartitionsTable
 }
 
@@ -84,5 +86,6 @@ export const operationalTables = [
   'dispatches',
   'admissions',
   'archive_jobs',
+  'begun_deliveries',
   'partitions',
 ] as const satisfies (keyof OperationalTables)[]

@@ -258,9 +258,6 @@ describe('a parked stream', () => {
           example_id: id,
         })
         expect((await ask('GET', `/dead-letters/${id}`)).body.stream).to.include({ name: 'journey-client-123' })
-        expect((await ask('POST', `/dead-letters/${id}/discard`, { reason: 'no' })).body.code).to.equal(
-          'dead_letter/stream_not_discardable',
-        )
         expect((await ask('POST', `/dead-letters/${id}/retry`)).body.state).to.equal('open')
         isBroken = false
         expect((await ask('POST', `/dead-letters/${id}/retry`)).body.state).to.equal('resolved')
@@ -270,4 +267,60 @@ describe('a parked stream', () => {
       { project: brokenAtFirst },
     )
   })
+
+  it('is left out with all that is still to come once it is discarded, until it is retried', () => {
+    let isBroken = true
+    const brokenAtFirst: typeof project = (transaction, events) => {
+      if (isBroken) throw new TypeError('row 17 is wrong')
+      return project(transaction, events)
+    }
+    return withHouse(
+      async (house) => {
+        const { ask, items } = setup(house)
+        const { act, events } = createChronicle(healthy)
+        act(start('client-123'))
+        const own = events.filter(({ stream }) => stream === 'journey-client-123')
+        await house.apply(own.slice(0, 1))
+        const id = 'parked:projector:journey-client-123'
+        const path = `/dead-letters/${id}/discard`
+        expect((await ask('POST', path)).status).to.equal(422)
+        expect((await ask('POST', path, { reason: 'a test' })).body).to.include({ id, state: 'discarded' })
+        expect((await ask('POST', path, { reason: 'again' })).body.code).to.equal('dead_letter/not_open')
+        isBroken = false
+        await house.apply(own.slice(1))
+        expect((await ask('GET', '/journeys/client-123')).status).to.equal(404)
+        expect(await items('state=open')).to.deep.equal([])
+        expect((await items('state=discarded')).map((one) => one.id)).to.deep.equal([id])
+        const { state, closed_at, stream, actions } = (await ask('GET', `/dead-letters/${id}`)).body as Record<string, any>
+        expect([state, typeof closed_at, stream.last_seen]).to.deep.equal([
+          'discarded',
+          'string',
+          own.at(-1)!.revision,
+        ])
+        expect(actions.map(({ action, reason }: any) => [action, reason])).to.deep.equal([['discard', 'a test']])
+        expect((await ask('POST', `/dead-letters/${id}/retry`)).body.state).to.equal('resolved')
+        expect((await ask('GET', '/journeys/client-123')).status).to.equal(200)
+      },
+      { project: brokenAtFirst },
+    )
+  })
+
+  it('is open again when the retry after its discarding fails', () =>
+    withHouse(
+      async (house) => {
+        const { ask, items } = setup(house)
+        const { act, events } = createChronicle(healthy)
+        act(start('client-123'))
+        await house.apply(events.filter(({ stream }) => stream === 'journey-client-123'))
+        const id = 'parked:projector:journey-client-123'
+        await ask('POST', `/dead-letters/${id}/discard`, { reason: 'a test' })
+        expect((await ask('POST', `/dead-letters/${id}/retry`)).body.state).to.equal('open')
+        expect((await items('state=open')).map((one) => one.id)).to.deep.equal([id])
+      },
+      {
+        project: () => {
+          throw new TypeError('row 17 is wrong')
+        },
+      },
+    ))
 })

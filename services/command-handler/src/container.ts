@@ -23,11 +23,13 @@ import {
   observe,
   pipeline,
   settle as settleFate,
+  stopPoison,
   type BusMeters,
   type Connection,
   type Publisher,
 } from '@journey/messaging'
 import {
+  begunIn,
   createDatabase,
   keepDeadLetter,
   noteHeartbeat,
@@ -151,6 +153,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
           steps: retrySteps,
           breaker: createBreaker({ name: commandQueue, probe, log }),
         }),
+        stopPoison(begunIn(db)),
         createCommandConsumer({ handle, reply, meters }),
       ),
     })

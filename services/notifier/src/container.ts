@@ -22,11 +22,13 @@ import {
   observe,
   pipeline,
   settle,
+  stopPoison,
   type BusMeters,
   type Connection,
 } from '@journey/messaging'
 import {
   attemptNextDelivery,
+  begunIn,
   createDatabase,
   keepDeadLetter,
   resolveRetried,
@@ -166,6 +168,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
             breaker: createBreaker({ name: queue, probe, log }),
             service,
           }),
+          stopPoison(begunIn(db)),
           createNotifier({
             channels: [crm],
             store: (delivery) => storeDelivery(db, delivery),

@@ -23,15 +23,20 @@ import {
   activeByStage,
   applyBatch,
   createDatabase,
+  deathsOf,
+  forgetBegun,
   holdingPartitions,
   keepDeadLetter,
   lead,
+  noteBegun,
   parkedStreams,
+  parkUntried,
   partitionsOf,
   passRates,
   readModelConsumer,
   resolveRetried,
   runReplays,
+  takeBackBegun,
   type Consumer,
   type Database,
   type ReplayRow,
@@ -54,6 +59,7 @@ import { createQueues } from './queues.js'
 import { createRebuild } from './rebuild.js'
 import { createReprocess } from './reprocess.js'
 import type { Settings } from './settings.js'
+import { createApply } from './suspects.js'
 
 const service = 'projector'
 
@@ -128,12 +134,21 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       {
         activeByStage: () => activeByStage(db),
         passRates: () => passRates(db),
-        parked: async () => (await parkedStreams(db, service)).length,
+        parked: async () => (await parkedStreams(db, service)).filter(({ discarded_at }) => discarded_at === null).length,
       },
       log,
     )
     const handle = createProjector({
-      apply: (events) => applyBatch(consumer, events),
+      apply: createApply({
+        apply: (events) => applyBatch(consumer, events),
+        park: (stream, events, why) => parkUntried(consumer, stream, events, why),
+        begun: {
+          deaths: (streams) => deathsOf(db, service, streams),
+          note: (streams) => noteBegun(db, service, streams),
+          takeBack: (streams) => takeBackBegun(db, service, streams),
+          forget: (streams) => forgetBegun(db, service, streams),
+        },
+      }),
       deadLetter: (message, cause) => deadLetterSomehow(publisher, message, cause),
       resolved: (retried) => resolveRetried(db, retried, service),
       meters,

@@ -1,19 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import {
-  bucketKey,
-  bucketOf,
-  exchanges,
-  fromStored,
-  partitionKeyOf,
-  toBus,
-  type Recorded,
-  type Stored,
-  type StoredMetadata,
-} from '@journey/contracts'
+import { exchanges, fromStored, toBus, type Stored } from '@journey/contracts'
 import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
-import { createEventStore, type EventStore } from '@journey/event-store'
+import { createEventStore } from '@journey/event-store'
 import { createCuttableLink, eventually, openTestBroker } from '@journey/messaging/testing'
 import { migrate } from '@journey/migrations'
 import { createDatabase } from '@journey/read-model'
@@ -21,33 +11,13 @@ import { actions, actualRows, expectedRows, logOf, type Move } from '@journey/re
 import { readSettings, silentLog, type Environment } from '@journey/runtime'
 import { build } from './container.js'
 import { Settings } from './settings.js'
+import { publicationOf, stored } from './testing/events.js'
 
 const moves = Array.from({ length: 250 }, (_, n): Move => ({
   client: n % 3,
   action: actions[(n * 31) % actions.length]!,
   pick: n % 17,
 }))
-
-/** Stores a log as the command-handler would, and gives it back as it stands in the store. */
-const stored = async (store: EventStore, log: readonly Recorded[]): Promise<Stored[]> => {
-  for (const { id, event, version, at, stream, revision, source, correlationId, causationId, actor } of log) {
-    const metadata: StoredMetadata = {
-      $correlationId: correlationId,
-      $causationId: causationId,
-      version,
-      timestamp: at,
-      source,
-      actor,
-      command_type: 'spec',
-      command_digest: 'spec',
-    }
-    const expected = revision === 0 ? 'no_stream' : revision - 1
-    await store.append(stream, expected, [{ id, type: event.type, data: event.data, metadata }])
-  }
-  const streams = [...new Set(log.map(({ stream }) => stream))]
-  const all = (await Promise.all(streams.map((stream) => store.read(stream)))).flat()
-  return all.sort((a, b) => (a.position < b.position ? -1 : 1))
-}
 
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {
@@ -85,13 +55,8 @@ const setup = async () => {
     broker,
     health: async (path: string) => fetch(`http://127.0.0.1:${port}${path}`),
     publish: async (event: Stored) => {
-      const body = toBus(event)!
-      const clientId = body.data.client_id
-      const group = partitionKeyOf(event.stream, typeof clientId === 'string' ? clientId : undefined)
-      await broker.publish(exchanges.events.name, body.event_type, body, {
-        messageId: event.id,
-        CC: [bucketKey(bucketOf(group))],
-      })
+      const { key, body, properties } = publicationOf(event)
+      await broker.publish(exchanges.events.name, key, body, properties)
     },
     hasAll: async () => {
       try {

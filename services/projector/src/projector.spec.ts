@@ -33,9 +33,9 @@ const setup = (apply?: ProjectorPorts['apply']) => {
   const causes: DeadLetterCause[] = []
   const none: Applied<Step> = { applied: 0, duplicates: 0, healed: 0, parked: 0, parkedNow: [], results: [] }
   const project = createProjector({
-    apply: (events: readonly Recorded[]) => {
+    apply: (events: readonly Recorded[], again) => {
       told.push(`apply ${events.map(({ stream, revision }) => `${stream}@${revision}`).join(' ')}`)
-      return apply?.(events) ?? Promise.resolve(none)
+      return apply?.(events, again) ?? Promise.resolve([none])
     },
     deadLetter: (_, cause) => {
       told.push(`dead letter ${cause.code}`)

@@ -5,8 +5,8 @@ import { codeOf, familyOf, malformed, messageOf, type Log } from '@journey/runti
 import type { ProjectorMeters } from './meters.js'
 
 export type ProjectorPorts = {
-  /** `applyBatch` of the read model. */
-  apply: (events: readonly Recorded[]) => Promise<Applied<Step>>
+  /** Applies events, as `createApply` makes it; told the streams that a message came again for. */
+  apply: (events: readonly Recorded[], again: ReadonlySet<string>) => Promise<Applied<Step>[]>
   /** Publishes a message to its queue's dead letters, confirmed. */
   deadLetter: (message: Message, cause: DeadLetterCause) => Promise<void>
   /** Closes dead letters whose retries could be read this time. */
@@ -26,10 +26,13 @@ export const createProjector =
   async (messages: readonly Message[]): Promise<void> => {
     const events: Recorded[] = []
     const retried: Retried[] = []
+    const again = new Set<string>()
     const unreadable: { message: Message; error: unknown }[] = []
     for (const message of messages) {
       try {
-        events.push(readEvent(message.body))
+        const event = readEvent(message.body)
+        events.push(event)
+        if (message.redelivered) again.add(event.stream)
         const mark = retriedOf(message.properties.headers)
         if (mark) retried.push(mark)
       } catch (error) {
@@ -37,8 +40,7 @@ export const createProjector =
         unreadable.push({ message, error })
       }
     }
-    if (events.length > 0) {
-      const applied = await apply(events)
+    for (const applied of events.length > 0 ? await apply(events, again) : []) {
       meters.applied(applied)
       for (const { stream, first_revision, code, message } of applied.parkedNow)
         log.error({ stream, revision: first_revision, code, reason: message }, 'a stream was put aside')

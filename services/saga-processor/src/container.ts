@@ -30,6 +30,7 @@ import {
   observe,
   pipeline,
   settle,
+  stopPoison,
   type BusMeters,
   type Connection,
   type Publisher,
@@ -37,6 +38,7 @@ import {
 import {
   admissionCounts,
   admitWaiting,
+  begunIn,
   createDatabase,
   fireDue,
   keepDeadLetter,
@@ -222,6 +224,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
             },
           }),
         }),
+        stopPoison(begunIn(db)),
         createStageProcess({
           gather,
           send,

@@ -13,7 +13,8 @@ export const deadLetterCounts = async (
     select state, count(*) as count,
       count(*) filter (where state = 'open' and since < now() - make_interval(days => ${overdueAfterDays})) as overdue
     from (select state, created_at as since from dead_letters
-      union all select 'open', parked_at from parked_streams where consumer = ${orderedConsumer}) entries
+      union all
+      select case when discarded_at is null then 'open' else 'discarded' end, parked_at from parked_streams where consumer = ${orderedConsumer}) entries
     group by state`.execute(db)
   return {
     byState: new Map(rows.map(({ state, count }) => [state, count])),
@@ -37,11 +38,14 @@ export const purgeDeadLetters = async (db: Kysely<Tables>, closedForDays: number
       .deleteFrom('dead_letter_actions')
       .where('dead_letter_id', '=', sql<string>`any(${ids}::uuid[])`)
       .execute()
-    // A parked stream is forgotten with its row; what was done with it is not for as long.
+    // A stream that goes on is forgotten with its row, what was done with it as long after. One that is left out stays, with why.
     await transaction
       .deleteFrom('dead_letter_actions')
       .where('stream', 'is not', null)
       .where('at', '<', before)
+      .where(sql<boolean>`not exists (
+        select from parked_streams parked
+        where parked.consumer = dead_letter_actions.consumer and parked.stream = dead_letter_actions.stream)`)
       .execute()
     const jobs = await transaction
       .deleteFrom('dead_letter_jobs')

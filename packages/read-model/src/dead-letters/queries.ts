@@ -66,9 +66,10 @@ const entries = sql<Found>`(
     ${withoutParticulars} as normalised
   from dead_letters
   union all
-  select ${parkedId('')} || stream, 'stream', 'open', consumer, 'parked', code, message, null,
+  select ${parkedId('')} || stream, 'stream', case when discarded_at is null then 'open' else 'discarded' end, consumer,
+    case code when 'projection/poison' then 'poison' else 'parked' end, code, message, null,
     case when stream like 'journey-%' then substr(stream, 9) end, null,
-    attempts, 0, parked_at, parked_at, null, substr(md5(consumer || ' ' || code || ' ' || ${withoutParticulars}), 1, 16),
+    attempts, 0, parked_at, parked_at, discarded_at, substr(md5(consumer || ' ' || code || ' ' || ${withoutParticulars}), 1, 16),
     null, null, ${withoutParticulars}
   from parked_streams where consumer = ${orderedConsumer}
 )`

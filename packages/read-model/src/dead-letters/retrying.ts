@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 import type { Actor, Instant, JsonObject } from '@journey/domain'
 import { json, jsonOrNull } from '../columns.js'
+import { discardParked } from '../gates/parked.js'
 import type { Tables } from '../tables.js'
 import { orderedConsumer } from './parked.js'
 import type { DeadLetterAction, DeadLetterRow, DeadLetterState } from './table.js'
@@ -148,11 +149,19 @@ export const reopenForgotten = async (db: Kysely<Tables>, hours: number, actor: 
   return rows.length
 }
 
+/** Leaves a parked stream out of the read model; see `discardParked`. False when it is not parked, or left out already. */
+export const discardStream = (db: Kysely<Tables>, stream: string, by: By): Promise<boolean> =>
+  db.transaction().execute(async (transaction) => {
+    if (!(await discardParked(transaction, orderedConsumer, stream))) return false
+    await noteStreamAction(transaction, stream, 'discard', by)
+    return true
+  })
+
 /** Notes what was done with a parked stream. */
 export const noteStreamAction = async (
   db: Kysely<Tables>,
   stream: string,
-  action: 'retry' | 'resolve',
+  action: 'retry' | 'resolve' | 'discard',
   by: By,
 ): Promise<void> => {
   await db

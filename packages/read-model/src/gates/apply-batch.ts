@@ -6,7 +6,7 @@ import { sqlStateOf } from '../faults.js'
 import type { Tables } from '../tables.js'
 import { lockGates, moveGates } from './gates.js'
 import { lineUp, withoutGap } from './line-up.js'
-import { park, parkedWith, raiseLastSeen, unpark } from './parked.js'
+import { park, parkedWith, raiseLastSeen, unpark, type Parking } from './parked.js'
 import type { ParkedStream } from './table.js'
 
 /** An ordered consumer: its name, what it makes of events, and where it reads what the bus did not bring. */
@@ -45,6 +45,28 @@ export const applyBatch = <Result>(consumer: Consumer<Result>, events: readonly 
 /** Tries a parked stream again, from its first revision that was not applied, and what waits for it. Safe to repeat. */
 export const retryParked = <Result>(consumer: Consumer<Result>, stream: string): Promise<Applied<Result>> =>
   run(consumer, [], [stream])
+
+/**
+ * Puts a stream aside, from its first revision that was not applied, without trying anything of it. One that is aside already
+ * only notes what was seen; one that has all of the events stays as it is. Safe to repeat.
+ */
+export const parkUntried = <Result>(
+  consumer: Consumer<Result>,
+  stream: string,
+  events: readonly Recorded[],
+  { code, message }: { code: string; message: string },
+): Promise<Applied<Result>> =>
+  consumer.db.transaction().execute(async (transaction) => {
+    const gates = await lockGates(transaction, consumer.name, [stream])
+    const applied = gates.get(stream)!
+    const parked = (await parkedWith(transaction, consumer.name, [stream])).filter((one) => one.stream === stream)
+    const lastSeen = Math.max(...events.map(({ revision }) => revision))
+    const work: Work = { batch: byStream(events), gates, parked: new Map(parked.map((one) => [stream, one])), plans: [] }
+    if (parked.length === 0 && lastSeen > applied)
+      work.plans.push({ stream, events: [], lastSeen, trouble: { revision: applied + 1, code, message, waitsFor: null } })
+    const parkedNow = await note(transaction, consumer.name, work)
+    return { ...countsOf(events, work), parkedNow, results: [] }
+  })
 
 const run = async <Result>(
   consumer: Consumer<Result>,
@@ -117,7 +139,7 @@ const note = async (
   transaction: Transaction<Tables>,
   consumer: string,
   { batch, parked, plans }: Work,
-): Promise<Omit<ParkedStream, 'parked_at' | 'attempts'>[]> => {
+): Promise<Parking[]> => {
   const planned = new Set(plans.map(({ stream }) => stream))
   const reached = plans.filter(({ events }) => events.length > 0)
   const through = plans.filter(({ stream, trouble }) => !trouble && parked.has(stream)).map(({ stream }) => stream)
@@ -236,7 +258,7 @@ const parkingOf = (
   consumer: string,
   { stream, lastSeen }: Plan,
   { revision, code, message, waitsFor }: Trouble,
-): Omit<ParkedStream, 'parked_at' | 'attempts'> => ({
+): Parking => ({
   consumer,
   stream,
   first_revision: revision,

@@ -1,4 +1,5 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
+import type { Instant } from '@journey/domain'
 import type { Tables } from '../tables.js'
 import type { ParkedStream } from './table.js'
 
@@ -20,10 +21,13 @@ export const parkedWith = (
     )
     .execute()
 
-/** Puts a stream aside, or aside again: then it stays known since when, and the attempts are counted. */
+/** Why a stream is put aside, and from where on. */
+export type Parking = Omit<ParkedStream, 'parked_at' | 'attempts' | 'discarded_at'>
+
+/** Puts a stream aside, or aside again: then it stays known since when, the attempts are counted, and it is open again. */
 export const park = async (
   transaction: Transaction<Tables>,
-  parked: Omit<ParkedStream, 'parked_at' | 'attempts'>,
+  parked: Parking,
 ): Promise<void> => {
   await transaction
     .insertInto('parked_streams')
@@ -36,6 +40,7 @@ export const park = async (
         message: row.ref('excluded.message'),
         waits_for_stream: row.ref('excluded.waits_for_stream'),
         attempts: sql`parked_streams.attempts + 1`,
+        discarded_at: null,
       })),
     )
     .execute()
@@ -52,6 +57,21 @@ export const raiseLastSeen = async (
     update parked_streams set last_seen = greatest(parked_streams.last_seen, seen.revision)
     from unnest(${[...lastSeen.keys()]}::text[], ${[...lastSeen.values()]}::bigint[]) as seen (stream, revision)
     where parked_streams.consumer = ${consumer} and parked_streams.stream = seen.stream`.execute(transaction)
+}
+
+/**
+ * Leaves a parked stream out for good: it stays aside with all that is still to come, and is no longer open. A retry, a reprocessing or a
+ * rebuild takes it up again. False when it is not parked, or left out already.
+ */
+export const discardParked = async (db: Kysely<Tables>, consumer: string, stream: string): Promise<boolean> => {
+  const { numUpdatedRows } = await db
+    .updateTable('parked_streams')
+    .set({ discarded_at: sql<Instant>`now()` })
+    .where('consumer', '=', consumer)
+    .where('stream', '=', stream)
+    .where('discarded_at', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
 }
 
 export const unpark = async (

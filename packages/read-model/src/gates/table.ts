@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Instant } from '@journey/domain'
+import type { OptionalTime } from '../columns.js'
 
 /** The last revision of a stream that a consumer has applied; -1 when it has applied none yet. */
 export type ProjectionGatesTable = { consumer: string; stream: string; revision: number }
@@ -19,6 +20,8 @@ export type ParkedStreamsTable = {
   parked_at: Instant
   /** How often applying it was tried. */
   attempts: number
+  /** Since when somebody wants it left out; null while it waits for a retry. */
+  discarded_at: OptionalTime
 }
 
 export type ParkedStream = Selectable<ParkedStreamsTable>

@@ -162,6 +162,7 @@ describe('what a journey waits for', () => {
       waits_for_stream: null,
       parked_at: '2026-01-27T10:00:09.000Z',
       attempts: 1,
+      discarded_at: null,
     }
     const { found } = explained(chronicle, {
       parked: [

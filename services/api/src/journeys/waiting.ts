@@ -76,12 +76,12 @@ const parked = (journey: JourneyRow, works: readonly WorkRow[], { parked }: Fact
   const own = [`journey-${journey.client_id}`, ...works.map(({ work_id }) => `unit_of_work-${work_id}`)]
   return parked
     .filter(({ stream }) => own.includes(stream))
-    .map(({ stream, first_revision, code, message, parked_at }) =>
+    .map(({ stream, first_revision, code, message, parked_at, discarded_at }) =>
       waits(
         'parked',
         'operator',
         parked_at,
-        `What is shown here may be old: ${stream} is parked since revision ${first_revision} (${code}: ${message})`,
+        `What is shown here may be old: ${stream} is ${discarded_at === null ? 'parked' : 'left out'} since revision ${first_revision} (${code}: ${message})`,
         { to_do: 'Look at the log of the projector, mend the cause, and have the stream tried again' },
       ),
     )

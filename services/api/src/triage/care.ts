@@ -1,4 +1,4 @@
-import { deadLetterCounts, purgeDeadLetters, reopenForgotten, type Database } from '@journey/read-model'
+import { deadLetterCounts, purgeBegun, purgeDeadLetters, reopenForgotten, type Database } from '@journey/read-model'
 import type { Log } from '@journey/runtime'
 import { Gauge, type Registry } from 'prom-client'
 
@@ -8,6 +8,8 @@ export const keptForDays = 7
 const overdueAfterDays = 5
 /** An hour more than any queue of ours keeps a message. */
 const forgottenAfterHours = 25
+/** No queue keeps a message that long without delivering it to somebody who runs. */
+const begunForDays = 7
 
 /** One turn of keeping house: what is closed for long goes, lost retries are open again, and old open ones are warned about. */
 export const careForDeadLetters = async (db: Database['db'], log: Log): Promise<void> => {
@@ -15,6 +17,7 @@ export const careForDeadLetters = async (db: Database['db'], log: Log): Promise<
   if (removed > 0) log.info({ removed }, 'dead letters closed long ago removed')
   const reopened = await reopenForgotten(db, forgottenAfterHours, { type: 'system', id: 'api' })
   if (reopened > 0) log.warn({ reopened }, 'retries of which nothing was heard are open again')
+  await purgeBegun(db, begunForDays)
   const { overdue } = await deadLetterCounts(db, overdueAfterDays)
   if (overdue > 0)
     log.warn({ overdue, days: overdueAfterDays }, 'dead letters are open for long: journey-cli dlq groups')

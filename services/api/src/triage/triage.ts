@@ -5,6 +5,7 @@ import {
   beginRetry,
   deadLetterOf,
   discardDeadLetter,
+  discardStream,
   editDeadLetter,
   notePublished,
   noteStreamAction,
@@ -43,7 +44,12 @@ export interface Triage {
   retry(id: string, by: By, also?: Parameters<typeof beginRetry>[3]): Promise<Acting>
   /** Publishes a stored retry; says whether it is safe on the bus now. @throws as `retry`, when it can never be */
   publish(retry: Retry, by: By): Promise<boolean>
-  /** @throws 404 `dead_letter/unknown`, 409 `dead_letter/not_open`, `dead_letter/stream_not_discardable` */
+  /**
+   * Closes a message unsettled; leaves a parked stream out of the read model, with all that is still to come of it, until it is retried or
+   * the read model is rebuilt.
+   *
+   * @throws 404 `dead_letter/unknown`, 409 `dead_letter/not_open`
+   */
   discard(id: string, by: By): Promise<Acting>
   /**
    * Puts a mended command in the place of an open one: a new command, with an id of its own unless it brings one.
@@ -90,6 +96,14 @@ export const createTriage = (options: {
     return { id, state: isFree ? 'resolved' : 'open', retry: null, command_id: null }
   }
 
+  const discardParked = async (id: string, stream: string, by: By): Promise<Acting> => {
+    if (!(await discardStream(db, stream, by))) {
+      if (!(await parkedStreamOf(db, stream))) throw unknown()
+      done({ refused: 'discarded' })
+    }
+    return { id, state: 'discarded', retry: null, command_id: null }
+  }
+
   const known = async (id: string) => {
     const found = isUuid(id) ? await deadLetterOf(db, id) : undefined
     if (!found) throw unknown()
@@ -113,12 +127,8 @@ export const createTriage = (options: {
       return { id, state: 'retrying', retry: retry.retry, command_id: retry.command_id }
     },
     discard: async (id, by) => {
-      if (parkedStreamIn(id) !== undefined)
-        throw problem(
-          409,
-          'dead_letter/stream_not_discardable',
-          'A parked stream cannot be discarded: its events are stored, and the rows need them. Mend the cause and retry it',
-        )
+      const stream = parkedStreamIn(id)
+      if (stream !== undefined) return discardParked(id, stream, by)
       const { command_id } = await known(id)
       done(await discardDeadLetter(db, id, by))
       return { id, state: 'discarded', retry: null, command_id }

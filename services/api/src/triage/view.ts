@@ -53,14 +53,15 @@ export const messageView = ({ row, actions }: { row: DeadLetterRow; actions: rea
 export const streamView = ({ row, actions }: { row: ParkedStream; actions: readonly DeadLetterAction[] }) => ({
   id: parkedId(row.stream),
   kind: 'stream' as const,
-  state: 'open' as const,
+  state: row.discarded_at === null ? ('open' as const) : ('discarded' as const),
   queue: row.consumer,
-  reason: 'parked',
+  reason: row.code === 'projection/poison' ? 'poison' : 'parked',
   code: row.code,
   message: row.message,
   attempts: row.attempts,
   first_at: row.parked_at,
   last_at: row.parked_at,
+  closed_at: row.discarded_at,
   stream: {
     name: row.stream,
     first_revision: row.first_revision,
