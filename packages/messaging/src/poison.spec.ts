@@ -48,8 +48,7 @@ describe('a message that comes again', () => {
 
   it('counts nothing while its handler lives to fail', async () => {
     const { begun, live } = setup()
-    for (let n = 0; n < 10; n++)
-      await failure(live(() => Promise.reject(unavailable('test/away', 'away')))(again('m')))
+    for (let n = 0; n < 10; n++) await failure(live(() => Promise.reject(unavailable('test/away', 'away')))(again('m')))
     let handled = 0
     await live(() => Promise.resolve(void handled++))(again('m'))
     expect([handled, begun.size]).to.deep.equal([1, 0])

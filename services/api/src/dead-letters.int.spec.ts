@@ -291,12 +291,11 @@ describe('a parked stream', () => {
         expect((await ask('GET', '/journeys/client-123')).status).to.equal(404)
         expect(await items('state=open')).to.deep.equal([])
         expect((await items('state=discarded')).map((one) => one.id)).to.deep.equal([id])
-        const { state, closed_at, stream, actions } = (await ask('GET', `/dead-letters/${id}`)).body as Record<string, any>
-        expect([state, typeof closed_at, stream.last_seen]).to.deep.equal([
-          'discarded',
-          'string',
-          own.at(-1)!.revision,
-        ])
+        const { state, closed_at, stream, actions } = (await ask('GET', `/dead-letters/${id}`)).body as Record<
+          string,
+          any
+        >
+        expect([state, typeof closed_at, stream.last_seen]).to.deep.equal(['discarded', 'string', own.at(-1)!.revision])
         expect(actions.map(({ action, reason }: any) => [action, reason])).to.deep.equal([['discard', 'a test']])
         expect((await ask('POST', `/dead-letters/${id}/retry`)).body.state).to.equal('resolved')
         expect((await ask('GET', '/journeys/client-123')).status).to.equal(200)

@@ -134,7 +134,8 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       {
         activeByStage: () => activeByStage(db),
         passRates: () => passRates(db),
-        parked: async () => (await parkedStreams(db, service)).filter(({ discarded_at }) => discarded_at === null).length,
+        parked: async () =>
+          (await parkedStreams(db, service)).filter(({ discarded_at }) => discarded_at === null).length,
       },
       log,
     )

@@ -43,9 +43,11 @@ export const purgeDeadLetters = async (db: Kysely<Tables>, closedForDays: number
       .deleteFrom('dead_letter_actions')
       .where('stream', 'is not', null)
       .where('at', '<', before)
-      .where(sql<boolean>`not exists (
+      .where(
+        sql<boolean>`not exists (
         select from parked_streams parked
-        where parked.consumer = dead_letter_actions.consumer and parked.stream = dead_letter_actions.stream)`)
+        where parked.consumer = dead_letter_actions.consumer and parked.stream = dead_letter_actions.stream)`,
+      )
       .execute()
     const jobs = await transaction
       .deleteFrom('dead_letter_jobs')

@@ -61,9 +61,19 @@ export const parkUntried = <Result>(
     const applied = gates.get(stream)!
     const parked = (await parkedWith(transaction, consumer.name, [stream])).filter((one) => one.stream === stream)
     const lastSeen = Math.max(...events.map(({ revision }) => revision))
-    const work: Work = { batch: byStream(events), gates, parked: new Map(parked.map((one) => [stream, one])), plans: [] }
+    const work: Work = {
+      batch: byStream(events),
+      gates,
+      parked: new Map(parked.map((one) => [stream, one])),
+      plans: [],
+    }
     if (parked.length === 0 && lastSeen > applied)
-      work.plans.push({ stream, events: [], lastSeen, trouble: { revision: applied + 1, code, message, waitsFor: null } })
+      work.plans.push({
+        stream,
+        events: [],
+        lastSeen,
+        trouble: { revision: applied + 1, code, message, waitsFor: null },
+      })
     const parkedNow = await note(transaction, consumer.name, work)
     return { ...countsOf(events, work), parkedNow, results: [] }
   })

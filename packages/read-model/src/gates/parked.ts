@@ -25,10 +25,7 @@ export const parkedWith = (
 export type Parking = Omit<ParkedStream, 'parked_at' | 'attempts' | 'discarded_at'>
 
 /** Puts a stream aside, or aside again: then it stays known since when, the attempts are counted, and it is open again. */
-export const park = async (
-  transaction: Transaction<Tables>,
-  parked: Parking,
-): Promise<void> => {
+export const park = async (transaction: Transaction<Tables>, parked: Parking): Promise<void> => {
   await transaction
     .insertInto('parked_streams')
     .values({ ...parked, parked_at: sql`now()`, attempts: 1 })
