@@ -35,7 +35,7 @@ type Body = DeadLetterEntry &
     retry: number
     example_id: string
     body: { encoding: string; size: number; content: { command_id: string } }
-    stream: object
+    stream: { name: string; last_seen: number }
     actions: Pick<DeadLetterAction, 'action' | 'actor' | 'reason'>[]
   }
 
@@ -291,12 +291,9 @@ describe('a parked stream', () => {
         expect((await ask('GET', '/journeys/client-123')).status).to.equal(404)
         expect(await items('state=open')).to.deep.equal([])
         expect((await items('state=discarded')).map((one) => one.id)).to.deep.equal([id])
-        const { state, closed_at, stream, actions } = (await ask('GET', `/dead-letters/${id}`)).body as Record<
-          string,
-          any
-        >
+        const { state, closed_at, stream, actions } = (await ask('GET', `/dead-letters/${id}`)).body
         expect([state, typeof closed_at, stream.last_seen]).to.deep.equal(['discarded', 'string', own.at(-1)!.revision])
-        expect(actions.map(({ action, reason }: any) => [action, reason])).to.deep.equal([['discard', 'a test']])
+        expect(actions.map(({ action, reason }) => [action, reason])).to.deep.equal([['discard', 'a test']])
         expect((await ask('POST', `/dead-letters/${id}/retry`)).body.state).to.equal('resolved')
         expect((await ask('GET', '/journeys/client-123')).status).to.equal(200)
       },

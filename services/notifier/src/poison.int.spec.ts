@@ -23,7 +23,7 @@ describe('a message that kills the process that handles it', () => {
     let child: ChildProcess | undefined
     const live = (): void => {
       child = fork(program, [vhost.url, own.url, 'deadly'])
-      child.on('message', (text) => handled.add(String(text)))
+      child.on('message', (text) => handled.add(text as string))
       child.once('exit', (_, signal) => {
         if (isOver) return
         if (signal === 'SIGKILL') deaths++
