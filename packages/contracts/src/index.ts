@@ -45,6 +45,7 @@ export {
 } from './events/event.js'
 export { currentVersion, upcast, type Upcaster } from './events/upcast.js'
 export { busTypesOf, ourStreams, selectionOf, type EventSelection } from './events/selection.js'
+export { controlActions, controlSchema, readControl, type ControlAction, type ControlMessage } from './control.js'
 export { taskMessageId, type TaskMessage } from './tasks.js'
 export {
   agentKey,

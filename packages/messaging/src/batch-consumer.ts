@@ -100,6 +100,7 @@ export const createBatchConsumer = (options: BatchConsumerOptions): Part => {
     // Not cancelled first: a quorum queue would hand later messages to the next consumer before this batch is acknowledged.
     finish: async () => {
       clearTimeout(lingering)
+      lingering = undefined
       if (underWay && !(await within(drainMs, underWay)))
         log.warn('the batch was still at work at the stop; it is delivered again')
     },

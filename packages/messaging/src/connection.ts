@@ -43,6 +43,13 @@ export interface Connection extends Part {
   declareAgain(): Promise<void>
   /** Resolves while up, or once up. @throws unavailable `broker/stopped` */
   whenUp(): Promise<void>
+  /** Ends all consuming, once the messages under way are handled, until `resumeConsumers`; listeners hear on. Safe to repeat. */
+  pauseConsumers(): void
+  resumeConsumers(): void
+  /** Resolves while consumers may consume, or once they may. */
+  whenResumed(): Promise<void>
+  /** Resolves while consumers are paused, or once they are. */
+  whenPaused(): Promise<void>
   /** Opens a channel now. @throws unavailable `broker/away` at once while down */
   channel(): Promise<Open<Channel>>
   /** The same, with publisher confirms. */
@@ -82,6 +89,10 @@ export const createConnection = (options: ConnectionOptions): Connection => {
   const declared = new Map<string, Topology>()
   const stopping = new AbortController()
   const isStopping = (): boolean => stopping.signal.aborted
+  let resumed = deferred()
+  let paused = deferred()
+  resumed.resolve()
+  let isPaused = false
   let model: ChannelModel | undefined
   let blocked: string | undefined
   let fault: Fault = unavailable('broker/away', `The broker has not been reached yet by ${name}.`)
@@ -234,6 +245,20 @@ export const createConnection = (options: ConnectionOptions): Connection => {
       await declareAll(use())
     },
     whenUp: () => up.promise,
+    pauseConsumers: () => {
+      if (isPaused) return
+      isPaused = true
+      resumed = deferred()
+      paused.resolve()
+    },
+    resumeConsumers: () => {
+      if (!isPaused) return
+      isPaused = false
+      paused = deferred()
+      resumed.resolve()
+    },
+    whenResumed: () => resumed.promise,
+    whenPaused: () => paused.promise,
     channel: async () => opening(() => use().createChannel()),
     confirmChannel: async () => opening(() => use().createConfirmChannel()),
     beforeStop: (drain) => {

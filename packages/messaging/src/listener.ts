@@ -39,6 +39,7 @@ export const createListener = ({
   const subscription = subscribe({
     connection,
     prefetch,
+    pausable: false,
     log,
     prepare: async (channel) => {
       // Exclusive: RabbitMQ 4.3 refuses transient queues that others may use.

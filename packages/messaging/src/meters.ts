@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 /** What the bus counts; one set per service, in the service's registry. */
 export type BusMeters = ReturnType<typeof createBusMeters>
@@ -27,6 +27,11 @@ export const createBusMeters = (registry: Registry) => ({
     name: 'journey_dead_letters_total',
     help: 'Dead letters taken into the table, by queue and reason',
     labelNames: ['queue', 'reason'],
+    registers: [registry],
+  }),
+  paused: new Gauge({
+    name: 'journey_bus_consumers_paused',
+    help: '1 while the consumers of the instance are paused by a broadcast',
     registers: [registry],
   }),
 })

@@ -33,11 +33,13 @@ export const subscribe = (options: {
   connection: Connection
   prepare: (channel: Channel) => Promise<string>
   prefetch: number
+  /** Whether `Connection.pauseConsumers` holds it; so it does unless this says no. */
+  pausable?: boolean
   log: Log
   deliver: (delivery: ConsumeMessage, session: Session) => void
   finish: (session: Session) => Promise<void>
 }): Subscription => {
-  const { connection, prepare, prefetch, log, deliver, finish } = options
+  const { connection, prepare, prefetch, pausable = true, log, deliver, finish } = options
   const stopping = new AbortController()
   const isStopping = (): boolean => stopping.signal.aborted
   let running: Promise<void> | undefined
@@ -70,9 +72,14 @@ export const subscribe = (options: {
       if (isStopping()) return false
       log.debug({ queue, prefetch }, 'consuming')
       consuming.resolve()
-      const lost = await Promise.race([cancelled.promise.then(() => true), open.closed.then(() => false)])
-      if (lost) log.warn({ queue }, 'the broker cancelled the consumer')
-      return lost
+      const end = await Promise.race([
+        cancelled.promise.then(() => 'cancelled'),
+        open.closed.then(() => 'closed'),
+        ...(pausable ? [connection.whenPaused().then(() => 'paused')] : []),
+      ])
+      if (end === 'cancelled') log.warn({ queue }, 'the broker cancelled the consumer')
+      if (end === 'paused' && !isStopping()) await Promise.race([finish(session), open.closed])
+      return end === 'cancelled'
     } finally {
       ended.abort()
       session = undefined
@@ -85,6 +92,7 @@ export const subscribe = (options: {
     for (let failures = 0; !stopping.signal.aborted;) {
       try {
         await orAborted(connection.whenUp(), stopping.signal)
+        if (pausable) await orAborted(connection.whenResumed(), stopping.signal)
         if (isStopping()) return
         if (mustDeclare) {
           await sleep(cancelMs, stopping.signal)

@@ -123,6 +123,14 @@ What can never be handled goes to \`journey.dlx\` with the key \`dlx.<queue>\` a
 \`x-dead-attempts\`, \`x-dead-first-at\` and \`x-dead-last-at\` say why. The command-handler and the projector empty their
 dead-letter queues into the table \`dead_letters\`.
 
+## Broadcasts
+
+\`journey.control\` reaches every instance of command-handler, projector, saga-processor and notifier:
+\`{"action": "pause", "services": ["projector"], "reason": "maintenance", "actor": "dana"}\`. \`pause\` ends consuming once the messages
+under way are handled, \`resume\` begins it again, \`reload\` has the projector look at once how many queues to read from. Without
+\`services\` all are meant. A pause shows in \`/ready\` (\`broker/paused\`) and as \`journey_bus_consumers_paused\`; instances that start
+later are not paused. What is no broadcast is ignored with a warning.
+
 ## Events
 
 Published to \`journey.events\` with the bus type as routing key, in order per stream, at least once: drop what \`stream\` and

@@ -17,6 +17,7 @@ import {
   createBrokerTeller,
   createBusMeters,
   createConnection,
+  createControl,
   createConsumer,
   createDeadLetterDrain,
   createPublisher,
@@ -165,12 +166,18 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       meters: busMeters,
       log,
     })
+    const control = createControl({ connection, service, meters: busMeters, log })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,
       registry,
       info: { service, version: orchestrator.version },
-      checks: { database: () => database.check(), event_store: () => store.check(), broker: () => connection.check() },
+      checks: {
+        database: () => database.check(),
+        event_store: () => store.check(),
+        broker: () => connection.check(),
+        consumers: () => control.check(),
+      },
     })
     return inOrder(
       service,
@@ -179,6 +186,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         asPart('database', database),
         asPart('event store', store),
         connection,
+        control,
         createPurge({ db, purge, hours: settings.commandRetentionHours, log }),
         drain(commandQueue),
         commands,

@@ -16,6 +16,7 @@ import {
   createBreaker,
   createBusMeters,
   createConnection,
+  createControl,
   createConsumer,
   createDeadLetterDrain,
   createPublisher,
@@ -186,12 +187,13 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       meters: busMeters,
       log,
     })
+    const control = createControl({ connection, service, meters: busMeters, log })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,
       registry,
       info: { service, version: orchestrator.version },
-      checks: { database: () => database.check(), broker: () => connection.check() },
+      checks: { database: () => database.check(), broker: () => connection.check(), consumers: () => control.check() },
     })
     return inOrder(
       service,

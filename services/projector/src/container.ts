@@ -7,6 +7,7 @@ import {
   createBatchConsumer,
   createBusMeters,
   createConnection,
+  createControl,
   createDeadLetterDrain,
   createPublisher,
   deadLetter,
@@ -208,16 +209,22 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         work: (signal) => runReplays({ db, consumers: { only: service }, work, log, signal }),
       }),
     )
+    const control = createControl({ connection, service, meters: busMeters, reload: () => queues.look(), log })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,
       registry,
       info: { service },
-      checks: { database: () => database.check(), event_store: () => store.check(), broker: () => connection.check() },
+      checks: {
+        database: () => database.check(),
+        event_store: () => store.check(),
+        broker: () => connection.check(),
+        consumers: () => control.check(),
+      },
     })
     return inOrder(
       service,
-      [health, asPart('database', database), asPart('event store', store), connection, queues, replays],
+      [health, asPart('database', database), asPart('event store', store), connection, control, queues, replays],
       log,
     )
   })

@@ -20,10 +20,11 @@ export const createQueues = ({
   partitions: () => Promise<Partitions>
   open: (queue: string) => Part
   log: Log
-}): Part => {
+}): Part & { look(): Promise<void> } => {
   const stopping = new AbortController()
   const reading: { part: Part; started: Promise<void> }[] = []
   let following: Promise<void> | undefined
+  let looking: Promise<void> = Promise.resolve()
 
   const follow = async (): Promise<void> => {
     const { queues, count } = await partitions()
@@ -38,7 +39,7 @@ export const createQueues = ({
 
   const keepFollowing = async (): Promise<void> => {
     while (await sleep(lookEveryMs, true, { signal: stopping.signal }).catch(() => false)) {
-      await follow().catch((error: unknown) =>
+      await (looking = looking.catch(() => undefined).then(follow)).catch((error: unknown) =>
         log.warn({ reason: messageOf(error) }, 'how many queues to read from is not known now; going on as before'),
       )
     }
@@ -46,6 +47,8 @@ export const createQueues = ({
 
   return {
     name: 'queues',
+    /** Follows now. */
+    look: () => (looking = looking.catch(() => undefined).then(follow)),
     start: async () => {
       await follow()
       await Promise.all(reading.map(({ started }) => started))

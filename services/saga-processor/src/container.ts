@@ -24,6 +24,7 @@ import {
   createBreaker,
   createBusMeters,
   createConnection,
+  createControl,
   createConsumer,
   createDeadLetterDrain,
   createPublisher,
@@ -242,12 +243,18 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         }),
       ),
     })
+    const control = createControl({ connection, service, meters: busMeters, log })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,
       registry,
       info: { service, version: configuration.orchestrator.version },
-      checks: { database: () => database.check(), event_store: () => store.check(), broker: () => connection.check() },
+      checks: {
+        database: () => database.check(),
+        event_store: () => store.check(),
+        broker: () => connection.check(),
+        consumers: () => control.check(),
+      },
     })
     return inOrder(
       service,
@@ -256,6 +263,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         asPart('database', database),
         asPart('event store', store),
         connection,
+        control,
         declareKnown,
         dispatcher,
         admissions,
