@@ -7,12 +7,13 @@ import { removeState } from '@journey/embedded'
 import pg from 'pg'
 import { Trouble } from '../bootstrap.mjs'
 import * as appends from './event-store/appends.mjs'
+import * as loads from './event-store/loads.mjs'
 import * as reads from './event-store/reads.mjs'
 import { serversIn } from './event-store/servers.mjs'
 import { machine } from './machine.mjs'
 
 /** In the order they run: each has `about`, `measure(given)`, and `told(figures)`, its lines for people. */
-const sections = { appends, reads }
+const sections = { appends, loads, reads }
 
 const help = `npm run bench -- event-store [options]
 

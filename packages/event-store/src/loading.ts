@@ -65,10 +65,10 @@ export const createLoading = <State, Event>({
 }
 
 /**
- * Events that are read beside the snapshot, as most streams are short and have none: a new or short stream then takes one
- * round trip. A long one does without them.
+ * Events that are read beside the snapshot, so that a new stream, which is what is loaded most often, takes one round trip. A
+ * long one is read so far for nothing, at 0.15 ms an event on two busy cores.
  */
-const beginningLength = 32
+const beginningLength = 8
 
 /**
  * A stream whose events were all taken away reads like one that never was; to decide on that would begin it anew beside

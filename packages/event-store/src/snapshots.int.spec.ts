@@ -81,7 +81,7 @@ describe('a repository with snapshots', () => {
     const { repository, counted, outcomes } = opened()
     expect(await repository.load(stream)).to.deep.equal({ state: 1_006, revision: 1_005 })
     expect(outcomes).to.deep.equal(['read'])
-    expect(counted.events).to.be.at.most(1 + 32 + 1 + 5) // the snapshot, the beginning beside it, its last event, the tail
+    expect(counted.events).to.be.at.most(1 + 8 + 1 + 5) // the snapshot, the beginning beside it, its last event, the tail
   })
 
   it('remembers every command of before the snapshot, with its outcome and its digest', async () => {
