@@ -34,7 +34,7 @@ export type Message = {
   readonly routingKey: string
   /** The queue it was taken from. */
   readonly queue: string
-  /** When it came to this process, in milliseconds since 1970. */
+  /** When it came to this process, in milliseconds on the clock of `performance.now()`, which never jumps. */
   readonly receivedAt: number
   /** Delivered before, to this or another consumer, and not acknowledged then. */
   readonly redelivered: boolean
@@ -94,7 +94,7 @@ export const toMessage = (
     queue: context.queue,
     redelivered: fields.redelivered,
     properties: propertiesOf(properties),
-    receivedAt: Date.now(),
+    receivedAt: performance.now(),
     signal: context.signal,
     log: context.log,
   }

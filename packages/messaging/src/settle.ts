@@ -125,7 +125,7 @@ const unlessExpired = (next: Handler, message: Message, wasTried: boolean): (() 
   const endsAt = expiration === undefined ? Infinity : message.receivedAt + Number(expiration)
   let begun = wasTried || message.redelivered
   return () => {
-    if (!begun && Date.now() > endsAt)
+    if (!begun && performance.now() > endsAt)
       return Promise.reject(malformed('message/expired', 'Its time to live ran out before it was begun.'))
     begun = true
     return next(message)

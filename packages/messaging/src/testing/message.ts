@@ -10,7 +10,7 @@ export const messageOf = (
   routingKey: 'journey.start',
   queue: 'command-handler.commands',
   redelivered: false,
-  receivedAt: Date.now(),
+  receivedAt: performance.now(),
   signal: new AbortController().signal,
   log: silentLog(),
   ...given,
