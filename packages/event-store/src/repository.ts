@@ -1,4 +1,4 @@
-import { codeOf, Fault, familyOf, type Log } from '@journey/runtime'
+import { codeOf, Fault, familyOf, Turns, type Log } from '@journey/runtime'
 import type { Aggregate, Folded } from './aggregate.js'
 import { eventIdFor } from './event-ids.js'
 import type { Appended, EventStore } from './event-store.js'
@@ -7,7 +7,6 @@ import { createFinding, type Handled } from './finding.js'
 import { createLoading } from './loading.js'
 import { Memory } from './memory.js'
 import type { Snapshots } from './snapshots.js'
-import { Turns } from './turns.js'
 
 /** A decided event. Its id is given by the repository, which also adds `$causationId` and `command_digest` to the metadata. */
 export type DecidedEvent = Omit<NewEvent, 'id'>

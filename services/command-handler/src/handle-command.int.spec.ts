@@ -124,6 +124,27 @@ describe('the handling of commands', () => {
     expect((await handle(hold(client))).status).to.equal('accepted')
   })
 
+  it('refuses a command that comes twice at once both times, though the journey begins before the refusal is kept', async () => {
+    let keep = () => undefined as void
+    const kept = new Promise<void>((resolve) => (keep = resolve))
+    const { handle, typesIn } = handler((outcomes) => ({
+      settle: async (answer) => {
+        if (answer.status === 'rejected') await kept
+        return outcomes.settle(answer)
+      },
+    }))
+    const client = freshClient()
+    const command = hold(client)
+    const first = handle(command)
+    expect((await handle(start(client))).status).to.equal('accepted') // decided after the first, as it came
+    const second = handle(command)
+    await handle(read('journey.release', { client_id: client, reason: 'fine' }))
+    keep()
+    const answers = await Promise.all([first, second])
+    expect(answers.map(({ error }) => error?.code)).to.deep.equal(['journey/unknown', 'journey/unknown'])
+    expect(await typesIn(`journey-${client}`)).to.deep.equal(['JourneyStarted'])
+  })
+
   it('refuses another command under a used id, and leaves the first as it is', async () => {
     const { handle, kept, typesIn } = handler()
     const [client, other] = [freshClient(), freshClient()]

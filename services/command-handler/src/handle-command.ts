@@ -1,5 +1,5 @@
 import type { CommandAnswer, DomainCommand, ReadCommand } from '@journey/contracts'
-import { codeOf, Fault, familyOf, messageOf, type Detail } from '@journey/runtime'
+import { codeOf, Fault, familyOf, messageOf, Turns, type Detail } from '@journey/runtime'
 import type { Claim, Claimed } from '@journey/read-model'
 import type { Decide } from './deciders.js'
 
@@ -13,27 +13,29 @@ export type HandleCommand = (read: ReadCommand) => Promise<CommandAnswer>
 
 /**
  * Handles one command, once: claims its id, decides, and writes the outcome before anybody hears of it. A repeated command
- * gets its first answer again, a refusal too; the same id with another body is refused without touching the first.
+ * gets its first answer again, a refusal too; the same id with another body is refused without touching the first. What
+ * comes twice at once is taken one after another: else the second might be accepted, on a state that moved meanwhile, while
+ * the refusal of the first is still on its way into the table.
  *
  * @throws unavailable, conflict or a bug: there is no outcome yet, and the command may be handled again
  */
-export const createHandleCommand =
-  ({
-    outcomes,
-    decide,
-    noteHeartbeat,
-  }: {
-    outcomes: Outcomes
-    decide: Decide
-    noteHeartbeat: (agentId: string, activeTasks: number | null) => Promise<void>
-  }): HandleCommand =>
-  async (read) => {
-    /** Whoever registers lives, too. */
-    const noteSignOfLife = async (command: DomainCommand): Promise<void> => {
-      if (command.type === 'agent.heartbeat')
-        await noteHeartbeat(command.data.agent_id, command.data.active_tasks ?? null)
-      if (command.type === 'agent.register') await noteHeartbeat(command.data.agent_id, null)
-    }
+export const createHandleCommand = ({
+  outcomes,
+  decide,
+  noteHeartbeat,
+}: {
+  outcomes: Outcomes
+  decide: Decide
+  noteHeartbeat: (agentId: string, activeTasks: number | null) => Promise<void>
+}): HandleCommand => {
+  const turns = new Turns()
+  /** Whoever registers lives, too. */
+  const noteSignOfLife = async (command: DomainCommand): Promise<void> => {
+    if (command.type === 'agent.heartbeat')
+      await noteHeartbeat(command.data.agent_id, command.data.active_tasks ?? null)
+    if (command.type === 'agent.register') await noteHeartbeat(command.data.agent_id, null)
+  }
+  const handle: HandleCommand = async (read) => {
     const { commandId, command, digest, correlationId, source } = read
     const claimed = await outcomes.claim({ commandId, commandType: command.type, digest, correlationId, source })
     if (claimed.found === 'settled') return claimed.answer
@@ -55,6 +57,8 @@ export const createHandleCommand =
       return await outcomes.settle(rejection(read, codeOf(error), messageOf(error), detailsOf(error)))
     }
   }
+  return (read) => turns.take(read.commandId, () => handle(read))
+}
 
 const rejection = (
   { commandId, command }: ReadCommand,
