@@ -125,7 +125,7 @@ describe('the handling of commands', () => {
   })
 
   it('refuses a command that comes twice at once both times, though the journey begins before the refusal is kept', async () => {
-    let keep = () => undefined as void
+    let keep: () => void = () => undefined
     const kept = new Promise<void>((resolve) => (keep = resolve))
     const { handle, typesIn } = handler((outcomes) => ({
       settle: async (answer) => {
