@@ -15,6 +15,7 @@ import { checkpoints } from './versions/013-checkpoints.js'
 import { sagas } from './versions/014-sagas.js'
 import { replayProgress } from './versions/015-replay-progress.js'
 import { triage } from './versions/016-triage.js'
+import { dataKeys } from './versions/020-data-keys.js'
 import { begunDeliveries } from './versions/025-begun-deliveries.js'
 import { discardedStreams } from './versions/026-discarded-streams.js'
 import { partitions } from './versions/028-partitions.js'
@@ -38,6 +39,7 @@ export const migrations: Record<string, Migration> = {
   '014-sagas': sagas,
   '015-replay-progress': replayProgress,
   '016-triage': triage,
+  '020-data-keys': dataKeys,
   '025-begun-deliveries': begunDeliveries,
   '026-discarded-streams': discardedStreams,
   '028-partitions': partitions,

@@ -206,3 +206,21 @@ export type ArchiveJob = {
 
 export type Page<Item> = { items: Item[]; next_cursor: string | null }
 export type History = Page<HistoryEvent> & { last_cursor: string | null; state: Record<string, unknown> | null }
+
+export type Erasure = {
+  client_id: string
+  reason: string
+  confirm?: string
+  confirm_until?: string
+  removes?: Record<string, number>
+  events_in_clear?: number
+  erased_at: string | null
+  removed: Record<string, number> | null
+}
+
+export type Encryption = {
+  status: 'on' | 'off'
+  master_key: string | null
+  data_keys: { master_key: string; known: boolean; count: number }[]
+  destroyed: number
+}

@@ -10,6 +10,7 @@ import { configVerbs } from './verbs/config.js'
 import { deadLetterVerbs } from './verbs/dead-letters.js'
 import { journeyVerbs } from './verbs/journeys.js'
 import { lookVerbs } from './verbs/look.js'
+import { privacyVerbs } from './verbs/privacy.js'
 import { replayVerbs } from './verbs/replay.js'
 import { validateExitVerb } from './verbs/validate-exit.js'
 import { watchVerb } from './verbs/watch.js'
@@ -109,6 +110,7 @@ const programOf = (action: Action, world: World): Command => {
     deadLetterVerbs,
     replayVerbs,
     archiveVerbs,
+    privacyVerbs,
     configVerbs,
   ])
     add(program, action)

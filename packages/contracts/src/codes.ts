@@ -38,6 +38,8 @@ export const codes = {
   'archive/stream_differs':
     'The stream in the event store is another one than the archived, or lacks what came before.',
   'replay/streams_left': 'Some streams could not be applied and stay as they were; the message names the first.',
+  'privacy/journey_active':
+    'The journey is under way and needs its content. Cancel or complete it before the client is erased.',
   'stream/deleted': 'The stream was tombstoned in EventStoreDB; nothing can be written to it again.',
 
   // Malformed: this can never be read. Dead-lettered at once; HTTP 400, 413, 415 or 422.
@@ -57,6 +59,7 @@ export const codes = {
   'control/invalid': 'A broadcast on journey.control says nothing that is known; the message names what is wrong.',
   'task/not_an_object': 'A task is a JSON object.',
   'task/invalid': 'The task lacks what every task has; the details name it.',
+  'privacy/tampered': 'Sealed content does not open with its key: it was changed, or moved from elsewhere.',
   'message/too_large': 'The message is larger than the broker takes.',
   'message/headers_too_large': 'The headers take more than 64 KiB.',
   'message/rejected': 'The consumer rejected the message to the dead letters as it was.',
@@ -111,6 +114,8 @@ export const codes = {
   'dead_letter/not_a_command': 'Only commands are edited. Events are facts.',
   'dead_letter/task_over': 'The deadline of the attempt has passed. Retry the task of its unit of work.',
   'dead_letter/job_unknown': 'There is no such job, or it is over.',
+  'privacy/encryption_off': 'Nothing is sealed, so there is no key. Set JOURNEY_ENCRYPTION_KEY for all services.',
+  'privacy/erasure_unknown': 'Nobody asked within 15 minutes for what is confirmed. Ask with a reason first.',
   'revision/not_reached': 'The read model does not have this revision yet. Ask again.',
 
   // A server is away: tried again by itself, nothing is used up. HTTP 503.
@@ -135,6 +140,10 @@ export const codes = {
   'database/access_refused': 'PostgreSQL refuses our user.',
   'database/not_migrated': 'A table is missing. Run the migrations.',
   'database/too_slow': 'A statement took longer than it may.',
+  'privacy/key_missing': 'Content is sealed, and JOURNEY_ENCRYPTION_KEY is not set. Set it as it was; nothing is lost.',
+  'privacy/master_key_unknown':
+    'Data keys are wrapped with a master key that is not set; the message names it. Add it to JOURNEY_ENCRYPTION_KEYS_OLD.',
+  'privacy/key_damaged': 'A data key is missing or was changed. Restore the table data_keys from a backup.',
   'event_store_node/database_away': 'The PostgreSQL behind the event store node cannot be reached.',
   'event_store_node/database_in_use':
     'Another node keeps its events in this database. Stop it, or take another database.',

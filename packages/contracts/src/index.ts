@@ -94,3 +94,25 @@ export { OrchestratorSettings } from './config/settings.js'
 export { codes, type Code } from './codes.js'
 export { eventSchemas } from './events/schemas.js'
 export { decoded } from './events/decoded.js'
+export { dataKeyOf, keyIdOf, openBytes, sealBytes, type DataKey } from './privacy/box.js'
+export {
+  checkShape,
+  comparisonShape,
+  creationShape,
+  criteriaShape,
+  eventShapes,
+  taskResultsShape,
+} from './privacy/event-shapes.js'
+export { masterKeysOf, unwrap, wrap, type MasterKey, type MasterKeys } from './privacy/master-keys.js'
+export {
+  decodeContent,
+  encodeContent,
+  redact,
+  redacted,
+  restore,
+  type Piece,
+  type Redacted,
+  type Shape,
+} from './privacy/redaction.js'
+export { hasContentInClear, isSealed, openEvents, sealOf, sealedField, sealEvents } from './privacy/sealed-events.js'
+export { noClient, type KeyOwner, type Vault } from './privacy/vault.js'

@@ -19,5 +19,6 @@ export {
 } from './repository.js'
 export { flaws, type Flaw } from './snapshot.js'
 export { createSnapshots, type SnapshotOutcome, type Snapshots } from './snapshots.js'
+export { sealedStore, type Seal } from './sealed-store.js'
 export type { Delivery, SubscribeToAll } from './subscription.js'
 export { clockSkewMs, happenedAt, readWindow, type Window, type WindowPart } from './window.js'

@@ -18,6 +18,9 @@ export type Defaulted<T> = ColumnType<T, T | undefined, T>
 /** A column that may be left out: null then. */
 export type Optional<T> = ColumnType<T | null, T | null | undefined, T | null>
 
+/** Where the content of a row is sealed. Read by nobody: rows are opened as they are read (`privacy/sealing.ts`). */
+export type Sealed = ColumnType<never, Buffer | null | undefined, Buffer | null>
+
 /** A point in the log of all events: an unsigned 64-bit number as decimal text, compared as a number by PostgreSQL only. */
 export type Position = string
 

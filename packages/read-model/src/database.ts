@@ -1,7 +1,10 @@
 import { Kysely, PostgresDialect, sql, type PostgresPool, type PostgresPoolClient } from 'kysely'
 import pg from 'pg'
+import { masterKeysOf, type Vault } from '@journey/contracts'
 import type { Log } from '@journey/runtime'
 import { databaseFault } from './faults.js'
+import { Sealing } from './privacy/sealing.js'
+import { createVault } from './privacy/vault.js'
 import type { Tables } from './tables.js'
 
 export type { Tables } from './tables.js'
@@ -19,6 +22,8 @@ export type DatabaseOptions = {
   schema?: string
   /** Whether a commit waits until it is on disk; off, the last of them may be lost in a crash of the server, none half. */
   isCommitDurable?: boolean
+  /** The operator's keys, in base64: content is sealed with them. Without, none is. */
+  encryption?: { key: string; old: readonly string[] } | undefined
 }
 
 /**
@@ -29,7 +34,9 @@ export type DatabaseOptions = {
  */
 export type Database = {
   db: Kysely<Tables>
-  /** For `/ready`. @throws unavailable `database/…` */
+  /** The keys that content is sealed with, here and in the event store. */
+  vault: Vault
+  /** For `/ready`. @throws unavailable `database/…`, and `privacy/…` when what is sealed cannot be opened */
   check(): Promise<void>
   /** Waits for what is under way, then disconnects. Safe to repeat. */
   stop(): Promise<void>
@@ -38,6 +45,45 @@ export type Database = {
 /** Nothing is connected until the first query; a lost connection is replaced at the next one. */
 export const createDatabase = (options: DatabaseOptions): Database => {
   const { url, log, name, poolSize = 10, statementTimeoutMs = 30_000, schema, isCommitDurable = true } = options
+  const pool = openPool({ url, log, name, poolSize, statementTimeoutMs, schema, isCommitDurable })
+  // Keys are looked up while a transaction holds a connection, so they have their own: else all may wait for one another.
+  const keyPool = openPool({ url, log, name: `${name} keys`, poolSize: 2, statementTimeoutMs, isCommitDurable: true })
+  const keys = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: withOurFaults(keyPool) }) })
+  const vault = createVault({ db: keys, masterKeys: options.encryption && masterKeysOf(options.encryption) })
+  const db = new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool: withOurFaults(pool) }),
+    plugins: [new Sealing(vault)],
+  })
+  const end = async (one: Kysely<Tables>, its: pg.Pool): Promise<void> => {
+    await one.destroy()
+    if (!its.ended) await its.end()
+  }
+  let stopped: Promise<unknown> | undefined
+  return {
+    db,
+    vault,
+    check: async () => {
+      await sql`select 1`.execute(db)
+      await vault.check()
+    },
+    stop: async () => {
+      await (stopped ??= Promise.all([end(db, pool), end(keys, keyPool)]))
+    },
+  }
+}
+
+type PoolOptions = {
+  url: string
+  log: Log
+  name: string
+  poolSize: number
+  statementTimeoutMs: number
+  isCommitDurable: boolean
+} & {
+  schema?: string | undefined
+}
+
+const openPool = ({ url, log, name, poolSize, statementTimeoutMs, schema, isCommitDurable }: PoolOptions): pg.Pool => {
   const pool = new pg.Pool({
     connectionString: url,
     application_name: name,
@@ -59,15 +105,7 @@ export const createDatabase = (options: DatabaseOptions): Database => {
     },
   })
   pool.on('error', (error) => log.warn({ err: error }, 'an idle connection to PostgreSQL was lost'))
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: withOurFaults(pool) }) })
-  let stopped: Promise<void> | undefined
-  return {
-    db,
-    check: async () => {
-      await sql`select 1`.execute(db)
-    },
-    stop: () => (stopped ??= db.destroy().then(() => (pool.ended ? undefined : pool.end()))),
-  }
+  return pool
 }
 
 const withOurFaults = (pool: pg.Pool): PostgresPool => {

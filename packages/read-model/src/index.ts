@@ -49,6 +49,17 @@ export type {
   RollbackView,
 } from './journeys/table.js'
 export type { PartitionsTable } from './partitions/table.js'
+export {
+  confirmWithinMinutes,
+  eraseClient,
+  erasuresOf,
+  refuseActive,
+  requestErasure,
+  type Erasable,
+} from './privacy/erase.js'
+export { keyCounts, rewrapKeys } from './privacy/rewrap.js'
+export { createVault } from './privacy/vault.js'
+export type { DataKeyRow, DataKeysTable, ErasureRow, ErasuresTable } from './privacy/table.js'
 export type { ReplayFilter, ReplayMode, ReplayRow, ReplaysTable, ReplayState } from './replays/table.js'
 export {
   completeReplay,
@@ -94,7 +105,16 @@ export { appliedEvents, appliedRevision } from './gates/gates.js'
 export { parkedStreams } from './gates/parked.js'
 export { activeByStage } from './journeys/active.js'
 export { passRates } from './evaluations/pass-rates.js'
-export { answerOf, claim, purge, settle, settleAll, type Claim, type Claimed } from './commands/outcomes.js'
+export {
+  answerOf,
+  claim,
+  purge,
+  settle,
+  settleAll,
+  type Claim,
+  type Claimed,
+  type Settlement,
+} from './commands/outcomes.js'
 export { keepDeadLetter, type DeadCommand, type Letter } from './dead-letters/keep.js'
 export { resolveRetried, resolveTasks } from './dead-letters/resolve.js'
 export { deadLetterCounts, purgeDeadLetters } from './dead-letters/care.js'
@@ -159,5 +179,5 @@ export { historyOf, journeyEventsUntil, positionAt, type HistoryFilter, type Mom
 export { findJourneys, journeyOf, journeyOrders, type JourneyFilter, type JourneyOrder } from './journeys/queries.js'
 export { nextEvaluations } from './timers/queries.js'
 export { transitionsOf, type TransitionFilter } from './transitions/queries.js'
-export { unfinishedWorksOf, workOf, worksOf, type WorkFilter } from './works/queries.js'
+export { unfinishedWorksOf, workOf, worksOf, type WorkFilter, workIdsOf } from './works/queries.js'
 export { overdueByStage } from './journeys/overdue.js'

@@ -19,6 +19,7 @@ import type { AgentHeartbeatsTable } from './heartbeats/table.js'
 import type { JourneyEventsTable } from './history/table.js'
 import type { JourneyStatesTable } from './journeys/table.js'
 import type { PartitionsTable } from './partitions/table.js'
+import type { DataKeysTable, ErasuresTable } from './privacy/table.js'
 import type { ReplaysTable } from './replays/table.js'
 import type { TimersTable } from './timers/table.js'
 import type { StageTransitionsTable } from './transitions/table.js'
@@ -55,6 +56,8 @@ export type OperationalTables = {
   archive_jobs: ArchiveJobsTable
   begun_deliveries: BegunDeliveriesTable
   partitions: PartitionsTable
+  data_keys: DataKeysTable
+  erasures: ErasuresTable
 }
 
 export type Tables = DerivedTables & OperationalTables
@@ -88,4 +91,6 @@ export const operationalTables = [
   'archive_jobs',
   'begun_deliveries',
   'partitions',
+  'data_keys',
+  'erasures',
 ] as const satisfies (keyof OperationalTables)[]

@@ -3,18 +3,21 @@ import type { Registry } from 'prom-client'
 import { messageOf } from './errors.js'
 import type { Part } from './lifecycle.js'
 
-/** One thing a service needs; resolves when it is there, rejects with the reason when not. Asked at most once at a time. */
-export type Check = () => Promise<void>
+/** One thing a service needs; resolves when it is there, with a text that is worth knowing of it or whatever else, rejects with the reason when not. Asked at most once at a time. */
+export type Check = () => Promise<unknown>
 
-export type Readiness = { status: 'ready' | 'not_ready'; checks: Record<string, { ok: boolean; error?: string }> }
+export type Readiness = {
+  status: 'ready' | 'not_ready'
+  checks: Record<string, { ok: boolean; note?: string; error?: string }>
+}
 
 /** Asks every check at once; one that does not answer within 2 s counts as failed. */
 export const readiness = async (checks: Record<string, Check>): Promise<Readiness> => {
   const answers = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => {
       try {
-        await within(checkLimitMs, check())
-        return [name, { ok: true }] as const
+        const note = await within(checkLimitMs, check())
+        return [name, typeof note === 'string' ? { ok: true, note } : { ok: true }] as const
       } catch (error) {
         return [name, { ok: false, error: messageOf(error) }] as const
       }
@@ -26,13 +29,13 @@ export const readiness = async (checks: Record<string, Check>): Promise<Readines
 
 const checkLimitMs = 2_000
 
-const within = async (limitMs: number, promise: Promise<void>): Promise<void> => {
+const within = async <T>(limitMs: number, promise: Promise<T>): Promise<T> => {
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs)
   })
   try {
-    await Promise.race([promise, limit])
+    return await Promise.race([promise, limit])
   } finally {
     clearTimeout(timer)
   }

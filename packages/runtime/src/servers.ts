@@ -1,5 +1,20 @@
-import { IsBoolean, IsIn, IsInt, IsNotEmpty, IsOptional, IsString, Matches, Max, Min } from 'class-validator'
+import {
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNotEmpty,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  Min,
+  ValidateIf,
+} from 'class-validator'
 import { FromEnv } from './settings.js'
+
+/** Old keys alone would read and not write. */
+const isEncryptionMeant = (settings: ServerSettings): boolean =>
+  settings.encryptionKey !== undefined || settings.encryptionKeysOld !== undefined
 
 /** Settings every service has: where the three servers are, how much to log, where its own health server listens. */
 export class ServerSettings {
@@ -53,11 +68,31 @@ export class ServerSettings {
   /** The management API, or several of one cluster with commas between; an outside broker's must be named to be used. */
   @FromEnv('RABBITMQ_MANAGEMENT_URL') @IsOptional() @IsString() amqpManagementUrl?: string
 
+  /** Content is sealed with it, on disks that others may read. Without it none is. */
+  @FromEnv('JOURNEY_ENCRYPTION_KEY')
+  @ValidateIf(isEncryptionMeant)
+  @Matches(/^[A-Za-z0-9+/]{43}=$/, {
+    message: 'must be 32 random bytes in base64, as `openssl rand -base64 32` makes them, also when there are old keys',
+  })
+  encryptionKey?: string
+  /** Former keys, for what is not wrapped with the present one yet. */
+  @FromEnv('JOURNEY_ENCRYPTION_KEYS_OLD')
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9+/]{43}=( *, *[A-Za-z0-9+/]{43}=)*$/, {
+    message: 'must be keys of 32 bytes in base64, separated by commas',
+  })
+  encryptionKeysOld?: string
+
   @FromEnv('LOG_LEVEL') @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']) logLevel = 'info'
   @FromEnv('JOURNEY_HEALTH_HOST') @IsNotEmpty() healthHost = '127.0.0.1'
   /** 0 takes any free port; containers and the supervisor name one. */
   @FromEnv('JOURNEY_HEALTH_PORT') @IsInt() @Min(0) @Max(65535) healthPort = 0
   @FromEnv('JOURNEY_CONFIG_DIR') @IsNotEmpty() configDir = 'infra/config'
+
+  get encryption(): { key: string; old: readonly string[] } | undefined {
+    if (this.encryptionKey === undefined) return undefined
+    return { key: this.encryptionKey, old: this.encryptionKeysOld?.split(/ *, */) ?? [] }
+  }
 
   get databaseUrl(): string {
     const credentials = `${encodeURIComponent(this.stateDbUser)}:${encodeURIComponent(this.stateDbPassword)}`

@@ -1,6 +1,6 @@
 import 'reflect-metadata'
-import { exchanges, loadConfiguration, type Configuration } from '@journey/contracts'
-import { createEventStore, type EventStore } from '@journey/event-store'
+import { exchanges, loadConfiguration, masterKeysOf, type Configuration, sealOf } from '@journey/contracts'
+import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
 import {
   createBusMeters,
   createConnection,
@@ -68,11 +68,15 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
   container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
   container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
-  container
-    .bind<Database>(tokens.database)
-    .toDynamicValue((context) =>
-      createDatabase({ url: settings.databaseUrl, name: service, log: context.get(tokens.log) }),
-    )
+  container.bind<Database>(tokens.database).toDynamicValue((context) =>
+    createDatabase({
+      url: settings.databaseUrl,
+      encryption: settings.encryption,
+      name: service,
+      log: context.get(tokens.log),
+    }),
+  )
+  // As it is stored, for the archive: what is sealed stays sealed there.
   container
     .bind<EventStore>(tokens.eventStore)
     .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
@@ -102,8 +106,9 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
     }),
   )
   container.bind<Triage>(tokens.triage).toDynamicValue((context) => {
-    const { db } = context.get<Database>(tokens.database)
-    const consumer = readModelConsumer(db, context.get<EventStore>(tokens.eventStore))
+    const { db, vault } = context.get<Database>(tokens.database)
+    const seal = sealOf(vault, context.get(tokens.log))
+    const consumer = readModelConsumer(db, sealedStore(context.get<EventStore>(tokens.eventStore), seal))
     return createTriage({
       db,
       publisher: context.get(tokens.publisher),
@@ -122,6 +127,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
     const eventStore = context.get<EventStore>(tokens.eventStore)
     const connection = context.get<Connection>(tokens.connection)
     const checks = {
+      encryption: () => database.vault.check(),
       database: () => database.check(),
       broker: () => connection.check(),
       event_store: () => eventStore.check(),
@@ -142,6 +148,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
         aliveWithinMs: missedHeartbeats * heartbeat_ms,
         stages: catalog.stages,
         queueExists: (queue) => queueExists(connection, queue),
+        privacy: { store: eventStore, masterKeys: settings.encryption && masterKeysOf(settings.encryption) },
         archive,
       })
     const { healthHost: host, healthPort: port } = settings

@@ -20,6 +20,7 @@ import { historyRoutes } from './routes/history.js'
 import { journeyCommands } from './routes/journey-commands.js'
 import { journeyRoutes } from './routes/journeys.js'
 import { operationRoutes } from './routes/operations.js'
+import { privacyRoutes, type PrivacyOptions } from './routes/privacy.js'
 import { replayRoutes } from './routes/replays.js'
 import { unitOfWorkRoutes } from './routes/units-of-work.js'
 import { bearer, onlyLoopbackNames, securityHeaders } from './security.js'
@@ -43,6 +44,7 @@ export type ServerOptions = {
   queueExists: (queue: string) => Promise<boolean>
   /** Undefined where nothing is archived. */
   archive: Storage | undefined
+  privacy: PrivacyOptions
 }
 
 /** The HTTP server with all its routes, ready to listen. */
@@ -93,6 +95,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       agentRoutes(api, db, aliveWithinMs)
       replayRoutes(api, db, options.queueExists)
       archiveRoutes(api, db, options.archive)
+      privacyRoutes(api, db, options.privacy)
       done()
     },
     { prefix: '/api/v1' },

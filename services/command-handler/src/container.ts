@@ -8,8 +8,9 @@ import {
   retrySteps,
   topologyFor,
   type Configuration,
+  sealOf,
 } from '@journey/contracts'
-import { createEventStore, type EventStore } from '@journey/event-store'
+import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
 import {
   closeRetried,
   correlate,
@@ -81,14 +82,19 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
-  container
-    .bind<Database>(tokens.database)
-    .toDynamicValue((context) =>
-      createDatabase({ url: settings.databaseUrl, name: service, log: context.get(tokens.log) }),
-    )
-  container
-    .bind<EventStore>(tokens.eventStore)
-    .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
+  container.bind<Database>(tokens.database).toDynamicValue((context) =>
+    createDatabase({
+      url: settings.databaseUrl,
+      encryption: settings.encryption,
+      name: service,
+      log: context.get(tokens.log),
+    }),
+  )
+  container.bind<EventStore>(tokens.eventStore).toDynamicValue((context) => {
+    const log = context.get<Log>(tokens.log)
+    const store = createEventStore({ url: settings.eventStoreUrl, log })
+    return sealedStore(store, sealOf(context.get<Database>(tokens.database).vault, log))
+  })
   const brokerOf = createBrokerTeller({
     amqpUrl: settings.amqpUrl,
     managementUrl: settings.amqpManagementUrl,
@@ -173,6 +179,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       registry,
       info: { service, version: orchestrator.version },
       checks: {
+        encryption: () => database.vault.check(),
         database: () => database.check(),
         event_store: () => store.check(),
         broker: () => connection.check(),

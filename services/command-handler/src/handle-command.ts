@@ -1,12 +1,13 @@
 import type { CommandAnswer, DomainCommand, ReadCommand } from '@journey/contracts'
+import { journeyStream, unitOfWorkStream } from '@journey/domain'
 import { codeOf, Fault, familyOf, messageOf, Turns, type Detail } from '@journey/runtime'
-import type { Claim, Claimed } from '@journey/read-model'
+import type { Claim, Claimed, Settlement } from '@journey/read-model'
 import type { Decide } from './deciders.js'
 
 /** Where commands are claimed and their outcomes kept. */
 export interface Outcomes {
   claim(claim: Omit<Claim, 'claimedBy'>): Promise<Claimed>
-  settle(answer: CommandAnswer): Promise<CommandAnswer>
+  settle(answer: Settlement): Promise<CommandAnswer>
 }
 
 export type HandleCommand = (read: ReadCommand) => Promise<CommandAnswer>
@@ -54,10 +55,17 @@ export const createHandleCommand = ({
       })
     } catch (error) {
       if (familyOf(error) !== 'refused') throw error
-      return await outcomes.settle(rejection(read, codeOf(error), messageOf(error), detailsOf(error)))
+      const answer = rejection(read, codeOf(error), messageOf(error), detailsOf(error))
+      return await outcomes.settle({ ...answer, about: streamOf(command) })
     }
   }
   return (read) => turns.take(read.commandId, () => handle(read))
+}
+
+/** The stream that a command is meant for, whether or not there is one. */
+const streamOf = ({ data }: DomainCommand): string | null => {
+  if ('client_id' in data) return journeyStream(data.client_id)
+  return 'work_id' in data ? unitOfWorkStream(data.work_id) : null
 }
 
 const rejection = (

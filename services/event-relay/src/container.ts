@@ -1,8 +1,8 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { eventQueuesOf, exchanges, topologyFor } from '@journey/contracts'
-import { createEventStore, type EventStore } from '@journey/event-store'
+import { eventQueuesOf, exchanges, topologyFor, sealOf } from '@journey/contracts'
+import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
 import {
   createBusMeters,
   createConnection,
@@ -58,14 +58,20 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
   container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
-  container
-    .bind<Database>(tokens.database)
-    .toDynamicValue((context) =>
-      createDatabase({ url: settings.databaseUrl, name: service, log: context.get(tokens.log), poolSize: 6 }),
-    )
-  container
-    .bind<EventStore>(tokens.eventStore)
-    .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
+  container.bind<Database>(tokens.database).toDynamicValue((context) =>
+    createDatabase({
+      url: settings.databaseUrl,
+      encryption: settings.encryption,
+      name: service,
+      log: context.get(tokens.log),
+      poolSize: 6,
+    }),
+  )
+  container.bind<EventStore>(tokens.eventStore).toDynamicValue((context) => {
+    const log = context.get<Log>(tokens.log)
+    const store = createEventStore({ url: settings.eventStoreUrl, log })
+    return sealedStore(store, sealOf(context.get<Database>(tokens.database).vault, log))
+  })
   container.bind<Connection>(tokens.connection).toDynamicValue((context) => {
     const { db } = context.get<Database>(tokens.database)
     return createConnection({
@@ -124,7 +130,12 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       port: settings.healthPort,
       registry,
       info: { service },
-      checks: { database: () => database.check(), event_store: () => store.check(), broker: () => connection.check() },
+      checks: {
+        encryption: () => database.vault.check(),
+        database: () => database.check(),
+        event_store: () => store.check(),
+        broker: () => connection.check(),
+      },
     })
     return inOrder(
       service,

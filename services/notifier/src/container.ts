@@ -85,6 +85,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
   container.bind<Database>(tokens.database).toDynamicValue((context) =>
     createDatabase({
       url: settings.databaseUrl,
+      encryption: settings.encryption,
       name: service,
       poolSize: settings.crmWebhookConcurrency + 4, // each delivery under way holds one
       log: context.get(tokens.log),
@@ -193,7 +194,12 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       port: settings.healthPort,
       registry,
       info: { service, version: orchestrator.version },
-      checks: { database: () => database.check(), broker: () => connection.check(), consumers: () => control.check() },
+      checks: {
+        encryption: () => database.vault.check(),
+        database: () => database.check(),
+        broker: () => connection.check(),
+        consumers: () => control.check(),
+      },
     })
     return inOrder(
       service,

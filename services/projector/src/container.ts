@@ -1,8 +1,8 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { ownedBy, topologyFor } from '@journey/contracts'
-import { createEventStore, type EventStore } from '@journey/event-store'
+import { ownedBy, topologyFor, sealOf } from '@journey/contracts'
+import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
 import {
   createBatchConsumer,
   createBusMeters,
@@ -87,14 +87,17 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
   container.bind<Database>(tokens.database).toDynamicValue((context) =>
     createDatabase({
       url: settings.databaseUrl,
+      encryption: settings.encryption,
       name: service,
       log: context.get(tokens.log),
       poolSize: 22, // a transaction per queue of sixteen, and room for the gauges, the dead letters and replays
     }),
   )
-  container
-    .bind<EventStore>(tokens.eventStore)
-    .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
+  container.bind<EventStore>(tokens.eventStore).toDynamicValue((context) => {
+    const log = context.get<Log>(tokens.log)
+    const store = createEventStore({ url: settings.eventStoreUrl, log })
+    return sealedStore(store, sealOf(context.get<Database>(tokens.database).vault, log))
+  })
   container.bind<Connection>(tokens.connection).toDynamicValue((context) => {
     const { db } = context.get<Database>(tokens.database)
     return createConnection({
@@ -191,7 +194,14 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       consumer,
       openGeneration: (schema) =>
         // What a crash of PostgreSQL takes from it is applied again: the position is written down after it, durably.
-        createDatabase({ url: settings.databaseUrl, name: `${service} rebuild`, log, schema, isCommitDurable: false }),
+        createDatabase({
+          url: settings.databaseUrl,
+          encryption: settings.encryption,
+          name: `${service} rebuild`,
+          log,
+          schema,
+          isCommitDurable: false,
+        }),
       log,
     })
     const reprocess = createReprocess({ db, store, consumer, log })
@@ -216,6 +226,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       registry,
       info: { service },
       checks: {
+        encryption: () => database.vault.check(),
         database: () => database.check(),
         event_store: () => store.check(),
         broker: () => connection.check(),

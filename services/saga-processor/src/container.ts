@@ -10,11 +10,13 @@ import {
   sagaQueue,
   topologyFor,
   type Configuration,
+  sealOf,
 } from '@journey/contracts'
 import {
   createEventStore,
   createRepository,
   createSnapshots,
+  sealedStore,
   type Aggregate,
   type EventStore,
 } from '@journey/event-store'
@@ -99,14 +101,19 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
-  container
-    .bind<Database>(tokens.database)
-    .toDynamicValue((context) =>
-      createDatabase({ url: settings.databaseUrl, name: service, log: context.get(tokens.log) }),
-    )
-  container
-    .bind<EventStore>(tokens.eventStore)
-    .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
+  container.bind<Database>(tokens.database).toDynamicValue((context) =>
+    createDatabase({
+      url: settings.databaseUrl,
+      encryption: settings.encryption,
+      name: service,
+      log: context.get(tokens.log),
+    }),
+  )
+  container.bind<EventStore>(tokens.eventStore).toDynamicValue((context) => {
+    const log = context.get<Log>(tokens.log)
+    const store = createEventStore({ url: settings.eventStoreUrl, log })
+    return sealedStore(store, sealOf(context.get<Database>(tokens.database).vault, log))
+  })
   container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
     createConnection({
       url: settings.amqpUrl,
@@ -250,6 +257,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       registry,
       info: { service, version: configuration.orchestrator.version },
       checks: {
+        encryption: () => database.vault.check(),
         database: () => database.check(),
         event_store: () => store.check(),
         broker: () => connection.check(),

@@ -2,6 +2,7 @@ import type { Actor, Instant, JsonObject } from '@journey/domain'
 import { malformed } from '@journey/runtime'
 import { readJson } from '../commands/json.js'
 import { busTypes, isStoredType, storedTypeOf, type DomainEvent, type StoredType } from './names.js'
+import { isSealed } from '../privacy/sealed-events.js'
 import { currentVersion, upcast } from './upcast.js'
 
 /** A fact of ours with all that is known of it: what happened, when, where it stands, who caused it and why. */
@@ -69,7 +70,8 @@ export type BusEvent = {
  * Reads a stored event.
  *
  * @returns undefined for a type that is not ours
- * @throws malformed `event/unsupported_version` for a major version other than ours, `event/invalid` for data that is no object
+ * @throws malformed `event/unsupported_version` for a major version other than ours, `event/invalid` for data that is no object,
+ *   `privacy/tampered` for sealed data that did not open
  */
 export const fromStored = (stored: Stored): Recorded | undefined => {
   if (!isStoredType(stored.type)) return undefined
@@ -173,5 +175,7 @@ const readEvent = (type: StoredType, version: string, data: unknown): DomainEven
     )
   if (typeof data !== 'object' || data === null || Array.isArray(data) || data instanceof Uint8Array)
     throw malformed('event/invalid', `The data of ${type} is no object`)
+  if (isSealed(data))
+    throw malformed('privacy/tampered', `The sealed data of ${type} did not open: it was changed, or belongs elsewhere`)
   return { type, data: upcast(type, version, data as JsonObject) } as unknown as DomainEvent
 }

@@ -1,7 +1,8 @@
 import { sql, type Kysely } from 'kysely'
 import type { TimedCommand } from '../timers/timers.js'
-import type { Instant, JsonObject } from '@journey/domain'
+import type { Instant } from '@journey/domain'
 import { json } from '../columns.js'
+import { sealRows } from '../privacy/sealing.js'
 import type { Tables } from '../tables.js'
 
 /** A unit of work that is to be created as soon as its journey may work. */
@@ -10,19 +11,21 @@ export type Admission = { workId: string; clientId: string; kind: string; comman
 /** Asks for admission; one that is known already, whatever became of it, stays as it is. */
 export const requestAdmissions = async (db: Kysely<Tables>, admissions: readonly Admission[]): Promise<void> => {
   if (admissions.length === 0) return
+  const rows = await sealRows(
+    db,
+    'admissions',
+    admissions.map(({ workId, clientId, kind, command }) => ({
+      work_id: workId,
+      client_id: clientId,
+      kind,
+      state: 'waiting' as const,
+      command: { ...command },
+    })),
+  )
+  const now = sql<Instant>`now()`
   await db
     .insertInto('admissions')
-    .values(
-      admissions.map(({ workId, clientId, kind, command }) => ({
-        work_id: workId,
-        client_id: clientId,
-        kind,
-        state: 'waiting' as const,
-        command: json<JsonObject>({ ...command }),
-        requested_at: sql<Instant>`now()`,
-        journey_started_at: sql<Instant>`now()`,
-      })),
-    )
+    .values(rows.map((row) => ({ ...row, command: json(row.command), requested_at: now, journey_started_at: now })))
     .onConflict((conflict) => conflict.column('work_id').doNothing())
     .execute()
 }
@@ -60,28 +63,26 @@ export const admitWaiting = async (
 ): Promise<number> =>
   db.transaction().execute(async (transaction) => {
     await sql`select pg_advisory_xact_lock(hashtext('admissions'))`.execute(transaction)
-    const { rows } = await sql<{ work_id: string; command: TimedCommand }>`
+    const { rows: found } = await sql<{ work_id: string }>`
       with working as (select distinct client_id from admissions where state = 'admitted'),
       waiting as (
-        select work_id, client_id, command,
+        select work_id, client_id,
                kind = 'rollback' or client_id in (select client_id from working) as may_anyway,
                dense_rank() over (partition by kind = 'rollback' or client_id in (select client_id from working)
                                   order by (kind = 'setup' and command -> 'data' ->> 'stage' = 'sandbox'), requested_at, client_id) as place
         from admissions where state = 'waiting'
       )
-      select work_id, command from waiting
+      select work_id from waiting
       where may_anyway or place <= ${most} - (select count(*) from working)
       limit 200`.execute(transaction)
-    if (rows.length === 0) return 0
-    await Promise.all(rows.map(({ command }) => send(command)))
+    if (found.length === 0) return 0
+    const ids = found.map(({ work_id }) => work_id)
+    const rows = await transaction.selectFrom('admissions').selectAll().where('work_id', 'in', ids).execute()
+    await Promise.all(rows.map(({ command }) => send(command as unknown as TimedCommand)))
     await transaction
       .updateTable('admissions')
       .set({ state: 'admitted', admitted_at: sql<Instant>`now()` })
-      .where(
-        'work_id',
-        'in',
-        rows.map(({ work_id }) => work_id),
-      )
+      .where('work_id', 'in', ids)
       .execute()
     return rows.length
   })

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { JsonObject } from '@journey/domain'
-import type { DefaultedTime, JsonColumn, OptionalTime } from '../columns.js'
+import type { DefaultedTime, JsonColumn, OptionalTime, Sealed } from '../columns.js'
 
 /** A unit of work and its place among those that may execute at the same moment. */
 export type AdmissionsTable = {
@@ -14,6 +14,7 @@ export type AdmissionsTable = {
   journey_started_at: OptionalTime
   /** The command that creates the unit of work once it is admitted. */
   command: JsonColumn<JsonObject>
+  sealed: Sealed
 }
 
 export type AdmissionRow = Selectable<AdmissionsTable>

@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Instant, StageId, UnitOfWork } from '@journey/domain'
+import type { Sealed } from '../columns.js'
 
 /** A decision asked of a person: open while `closed_at` is null; closed by the decision or with its unit of work. */
 export type ApprovalsTable = {
@@ -14,6 +15,7 @@ export type ApprovalsTable = {
   comment: string | null
   decided_at: Instant | null
   closed_at: Instant | null
+  sealed: Sealed
 }
 
 export type ApprovalRow = Selectable<ApprovalsTable>

@@ -3,6 +3,7 @@ import type { CommandAnswer } from '@journey/contracts'
 import { json, jsonOrNull } from '../columns.js'
 import type { CommandRow } from './table.js'
 import type { Instant } from '@journey/domain'
+import { sealRows } from '../privacy/sealing.js'
 import type { Tables } from '../tables.js'
 
 /** A command's claim: who it is, by id and digest, and who works on it. */
@@ -44,6 +45,7 @@ export const claim = async (db: Kysely<Tables>, claims: readonly Claim[]): Promi
         digest: sql<string>`case when ${isOpen} then excluded.digest else commands.digest end`,
         status: sql<'pending'>`case when commands.status = 'failed' then 'pending' else commands.status end`,
         error: sql`case when commands.status = 'failed' then null else commands.error end`,
+        sealed: sql`case when commands.status = 'failed' then null else commands.sealed end`,
         claimed_by: sql<string>`excluded.claimed_by`,
         claimed_at: sql<Instant>`now()`,
       }),
@@ -93,36 +95,43 @@ export const answerOf = ({
   error,
 })
 
+/** An outcome, and the stream that the command was meant for, where it is not the one it was stored in: what was refused is in none. */
+export type Settlement = CommandAnswer & { about?: string | null | undefined }
+
 /**
  * Writes the outcomes of commands, all in one statement, each once: the first to settle wins, and everybody gets the first
  * outcome back. A row that was lost meanwhile is written anew.
  *
  * @returns the first outcomes, in the order of the answers; ids must not repeat
  */
-export const settleAll = async (db: Kysely<Tables>, answers: readonly CommandAnswer[]): Promise<CommandAnswer[]> => {
-  const sorted = [...answers].sort((one, other) => (one.command_id < other.command_id ? -1 : 1)) // as in `claim`
+export const settleAll = async (db: Kysely<Tables>, answers: readonly Settlement[]): Promise<CommandAnswer[]> => {
+  const placed = answers.map((answer) => ({ ...answer, about: answer.about ?? answer.stream }))
+  const sorted = (await sealRows(db, 'commands', placed)).sort((one, other) =>
+    one.command_id < other.command_id ? -1 : 1,
+  ) // as in `claim`
   const { rows: written } = await sql<{ command_id: string }>`
-    insert into commands (command_id, command_type, status, stream, revision, events, error, settled_at)
+    insert into commands (command_id, command_type, status, stream, revision, events, error, about, sealed, settled_at)
     select *, now()
     from unnest(${sorted.map(({ command_id }) => command_id)}::text[], ${sorted.map(({ command_type }) => command_type)}::text[],
                 ${sorted.map(({ status }) => status)}::text[], ${sorted.map(({ stream }) => stream)}::text[],
                 ${sorted.map(({ revision }) => revision)}::bigint[], ${sorted.map(({ events }) => json(events))}::jsonb[],
-                ${sorted.map(({ error }) => jsonOrNull(error))}::jsonb[])
+                ${sorted.map(({ error }) => jsonOrNull(error))}::jsonb[], ${sorted.map(({ about }) => about)}::text[],
+                ${sorted.map(({ sealed }) => sealed)}::bytea[])
     on conflict (command_id) do update
     set status = excluded.status, stream = excluded.stream, revision = excluded.revision, events = excluded.events,
-        error = excluded.error, settled_at = excluded.settled_at
+        error = excluded.error, about = excluded.about, sealed = excluded.sealed, settled_at = excluded.settled_at
     where commands.status = 'pending'
     returning command_id`.execute(db)
   const isWritten = new Set(written.map(({ command_id }) => command_id))
   const others = answers.flatMap(({ command_id }) => (isWritten.has(command_id) ? [] : [command_id]))
-  if (others.length === 0) return [...answers]
+  if (others.length === 0) return answers.map(answerOf)
   const rows = await db.selectFrom('commands').selectAll().where('command_id', 'in', others).execute()
   const first = new Map(rows.map((row) => [row.command_id, answerOf(row)]))
-  return answers.map((answer) => first.get(answer.command_id) ?? answer)
+  return answers.map((answer) => first.get(answer.command_id) ?? answerOf(answer))
 }
 
 /** Writes the outcome of one command: see `settleAll`. */
-export const settle = async (db: Kysely<Tables>, answer: CommandAnswer): Promise<CommandAnswer> =>
+export const settle = async (db: Kysely<Tables>, answer: Settlement): Promise<CommandAnswer> =>
   (await settleAll(db, [answer]))[0]!
 
 /** Removes settled commands older than this many hours, at most `limit` of them; returns how many went. */

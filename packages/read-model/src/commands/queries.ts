@@ -1,6 +1,7 @@
 import type { CommandAnswer } from '@journey/contracts'
 import { sql, type Kysely } from 'kysely'
 import { jsonOrNull } from '../columns.js'
+import { sealRow } from '../privacy/sealing.js'
 import type { Tables } from '../tables.js'
 import { answerOf } from './outcomes.js'
 import type { CommandRow } from './table.js'
@@ -44,7 +45,7 @@ export const announce = async (db: Kysely<Tables>, announcement: Announcement): 
     return { found: before.digest === digest ? 'known' : 'key_reused', answer: answerOf(before) }
   const reopened = await db
     .updateTable('commands')
-    .set({ status: 'pending', command_type: commandType, digest, error: null, settled_at: null })
+    .set({ status: 'pending', command_type: commandType, digest, error: null, sealed: null, settled_at: null })
     .where('command_id', '=', commandId)
     .where('status', '=', 'failed')
     .executeTakeFirst()
@@ -61,10 +62,14 @@ export const withdraw = async (db: Kysely<Tables>, commandId: string, announced:
       .where('claimed_at', 'is', null)
       .execute()
   if (announced.found === 'failed') {
-    const { status, command_type, digest, error, settled_at, claimed_at } = announced.before
+    const { status, command_type, digest, error, sealed, settled_at, claimed_at } = await sealRow(
+      db,
+      'commands',
+      announced.before,
+    )
     await db
       .updateTable('commands')
-      .set({ status, command_type, digest, error: jsonOrNull(error), settled_at })
+      .set({ status, command_type, digest, error: jsonOrNull(error), sealed, settled_at })
       .where('command_id', '=', commandId)
       .where('status', '=', 'pending')
       .where(sql<boolean>`claimed_at is not distinct from ${claimed_at}`)

@@ -1,7 +1,7 @@
 import type { CommandAnswer, CommandStatus } from '@journey/contracts'
 import type { Selectable } from 'kysely'
 import type { ColumnType } from 'kysely'
-import type { DefaultedTime, JsonText, NullableJsonColumn, Optional, OptionalTime } from '../columns.js'
+import type { DefaultedTime, JsonText, NullableJsonColumn, Optional, OptionalTime, Sealed } from '../columns.js'
 
 /** Commands by their idempotency key: claimed before they are decided, settled with their outcome. */
 export type CommandsTable = {
@@ -21,6 +21,9 @@ export type CommandsTable = {
   claimed_at: OptionalTime
   received_at: DefaultedTime
   settled_at: OptionalTime
+  /** The stream it was meant for. */
+  about: Optional<string>
+  sealed: Sealed
 }
 
 export type CommandRow = Selectable<CommandsTable>

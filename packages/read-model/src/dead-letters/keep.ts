@@ -1,13 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { sql, type Kysely, type Transaction } from 'kysely'
 import type { CommandAnswer } from '@journey/contracts'
-import type { JsonObject } from '@journey/domain'
+import { journeyStream, type JsonObject } from '@journey/domain'
 import { settle } from '../commands/outcomes.js'
 import { json } from '../columns.js'
+import { sealRow } from '../privacy/sealing.js'
 import type { Tables } from '../tables.js'
 import { remainsOf } from './remains.js'
 import { normalised } from './signature.js'
-import type { DeadLetterTry } from './table.js'
+import type { DeadLetterRow, DeadLetterTry } from './table.js'
 
 /** A dead letter as the messaging adapter reads it off a queue; only what the table keeps. */
 export type Letter = {
@@ -39,7 +40,9 @@ export type DeadCommand = { id: string | undefined; type: string | null; failed:
 export const keepDeadLetter = async (db: Kysely<Tables>, letter: Letter, command?: DeadCommand): Promise<void> => {
   await db.transaction().execute(async (transaction) => {
     if (!(await keepAgain(transaction, letter))) await keepFirst(transaction, letter, command)
-    if (command?.failed) await settle(transaction, command.failed)
+    if (!command?.failed) return
+    const { clientId } = remainsOf(letter.body)
+    await settle(transaction, { ...command.failed, about: clientId === undefined ? null : journeyStream(clientId) })
   })
 }
 
@@ -50,30 +53,31 @@ const keepFirst = async (
 ): Promise<void> => {
   const { headers, ...properties } = letter.properties
   const remains = remainsOf(letter.body)
+  const row = await sealRow(transaction, 'dead_letters', {
+    id: idOf(letter),
+    queue: textOf(letter.queue),
+    exchange: textOf(letter.original.exchange),
+    routing_key: textOf(letter.original.routing_key),
+    message_id: textOrNull(letter.properties.messageId),
+    type: textOrNull(command?.type ?? letter.properties.type ?? remains.type),
+    body: letter.body,
+    properties: storable(properties) as JsonObject,
+    headers: storable({ ...headers, 'x-dead-original': letter.original }) as JsonObject,
+    reason: letter.reason,
+    code: textOf(letter.code),
+    message: textOf(letter.message),
+    service: textOf(letter.service),
+    attempts: letter.attempts,
+    client_id: remains.clientId ?? null,
+    command_id: command?.id ?? null,
+    first_at: letter.firstAt.toISOString(),
+    last_at: letter.lastAt.toISOString(),
+    signature: signatureOf(letter),
+    state: 'open' as const,
+  })
   await transaction
     .insertInto('dead_letters')
-    .values({
-      id: idOf(letter),
-      queue: textOf(letter.queue),
-      exchange: textOf(letter.original.exchange),
-      routing_key: textOf(letter.original.routing_key),
-      message_id: textOrNull(letter.properties.messageId),
-      type: textOrNull(command?.type ?? letter.properties.type ?? remains.type),
-      body: letter.body,
-      properties: json(storable(properties) as JsonObject),
-      headers: json(storable({ ...headers, 'x-dead-original': letter.original }) as JsonObject),
-      reason: letter.reason,
-      code: textOf(letter.code),
-      message: textOf(letter.message),
-      service: textOf(letter.service),
-      attempts: letter.attempts,
-      client_id: remains.clientId ?? null,
-      command_id: command?.id ?? null,
-      first_at: letter.firstAt.toISOString(),
-      last_at: letter.lastAt.toISOString(),
-      signature: signatureOf(letter),
-      state: 'open',
-    })
+    .values({ ...row, properties: json(row.properties), headers: json(row.headers) })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute()
 }
@@ -100,23 +104,46 @@ const keepAgain = async (transaction: Transaction<Tables>, letter: Letter): Prom
     service: row.service,
     at: row.last_at,
   }
+  const again = await sealRow(transaction, 'dead_letters', {
+    ...row,
+    message: textOf(letter.message),
+    tries: [...row.tries, before],
+  })
   await transaction
     .updateTable('dead_letters')
     .set({
       reason: letter.reason,
       code: letter.code,
-      message: textOf(letter.message),
+      ...sealedColumns(again),
       service: letter.service,
       attempts: sql`attempts + ${letter.attempts}`,
       last_at: letter.lastAt.toISOString(),
       signature: signatureOf(letter),
       state: 'open',
-      tries: json([...row.tries, before]),
     })
     .where('id', '=', row.id)
     .execute()
   return true
 }
+
+/** What is written anew when something of a row's content changes, as it is sealed together. */
+export const sealedColumns = ({
+  body,
+  edited_body,
+  properties,
+  headers,
+  message,
+  tries,
+  sealed,
+}: DeadLetterRow & { sealed: Buffer | null }) => ({
+  body,
+  edited_body,
+  properties: json(properties),
+  headers: json(headers),
+  message,
+  tries: json(tries),
+  sealed,
+})
 
 /** Equal for the same death of the same message, so that a repeat adds nothing. Without a message id none can be told from another. */
 const idOf = ({ queue, body, lastAt, deathId }: Letter): string => {

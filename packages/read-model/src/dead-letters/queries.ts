@@ -1,8 +1,10 @@
 import { sql, type Expression, type Kysely, type SqlBool } from 'kysely'
 import type { Instant } from '@journey/domain'
 import type { ParkedStream } from '../gates/table.js'
+import { openRows } from '../privacy/sealing.js'
 import type { Tables } from '../tables.js'
 import { orderedConsumer, parkedId } from './parked.js'
+import { normalised } from './signature.js'
 import type { DeadLetterAction, DeadLetterRow, DeadLetterState } from './table.js'
 
 /** Which dead letters; each field narrows. */
@@ -14,7 +16,7 @@ export type DeadLetterFilter = {
   clientId?: string | undefined
   /** Died at this time or later. */
   since?: Instant | undefined
-  /** Part of its message, ids or body. */
+  /** Part of its ids; and of its message or body, where they are not sealed. */
   q?: string | undefined
   /** The signature of a group. */
   group?: string | undefined
@@ -54,7 +56,12 @@ export type DeadLetterGroup = {
   example_id: string
 }
 
-type Found = DeadLetterEntry & { message_id: string | null; body: Buffer | null; normalised: string }
+type Found = DeadLetterEntry & {
+  message_id: string | null
+  body: Buffer | null
+  normalised: string
+  sealed: Buffer | null
+}
 
 /** As `normalised` of signature.ts. */
 const withoutParticulars = sql<string>`regexp_replace(regexp_replace(message,
@@ -63,14 +70,14 @@ const withoutParticulars = sql<string>`regexp_replace(regexp_replace(message,
 const entries = sql<Found>`(
   select id::text as id, 'message' as kind, state, queue, reason, code, message, type, client_id, command_id,
     attempts, retries, first_at, last_at, closed_at, signature as "group", message_id, coalesce(edited_body, body) as body,
-    ${withoutParticulars} as normalised
+    ${withoutParticulars} as normalised, sealed
   from dead_letters
   union all
   select ${parkedId('')} || stream, 'stream', case when discarded_at is null then 'open' else 'discarded' end, consumer,
     case code when 'projection/poison' then 'poison' else 'parked' end, code, message, null,
     case when stream like 'journey-%' then substr(stream, 9) end, null,
     attempts, 0, parked_at, parked_at, discarded_at, substr(md5(consumer || ' ' || code || ' ' || ${withoutParticulars}), 1, 16),
-    null, null, ${withoutParticulars}
+    null, null, ${withoutParticulars}, null
   from parked_streams where consumer = ${orderedConsumer}
 )`
 
@@ -98,17 +105,17 @@ const matching = (filter: DeadLetterFilter): Expression<SqlBool> => {
 const containing = (text: string): string => `%${text.replace(/[\\%_]/g, '\\$&')}%`
 
 /** Dead letters, the one that died last first. */
-export const findDeadLetters = (
+export const findDeadLetters = async (
   db: Kysely<Tables>,
   filter: DeadLetterFilter & {
     limit: number
     /** Of the last one of the page before. */
     after?: readonly [lastAt: Instant, id: string] | undefined
   },
-): Promise<DeadLetterEntry[]> =>
-  db
+): Promise<DeadLetterEntry[]> => {
+  const rows = await db
     .selectFrom(entries.as('entry'))
-    .select(listed)
+    .select([...listed, 'sealed'])
     .where(matching(filter))
     .$if(filter.after !== undefined, (query) =>
       query.where(sql<boolean>`(last_at, id) < (${filter.after?.[0]}::timestamptz, ${filter.after?.[1]}::text)`),
@@ -117,6 +124,8 @@ export const findDeadLetters = (
     .orderBy('id', 'desc')
     .limit(filter.limit)
     .execute()
+  return openRows<DeadLetterEntry>(db, 'dead_letters', rows)
+}
 
 const listed = [
   'id',
@@ -138,11 +147,11 @@ const listed = [
 ] as const satisfies (keyof DeadLetterEntry)[]
 
 /** The causes of dead letters, the most frequent first. */
-export const deadLetterGroups = (
+export const deadLetterGroups = async (
   db: Kysely<Tables>,
   filter: DeadLetterFilter & { limit: number },
-): Promise<DeadLetterGroup[]> =>
-  db
+): Promise<DeadLetterGroup[]> => {
+  const groups = await db
     .selectFrom(entries.as('entry'))
     .select([
       'group',
@@ -160,6 +169,18 @@ export const deadLetterGroups = (
     .orderBy('group')
     .limit(filter.limit)
     .execute()
+  const examples = await db
+    .selectFrom(entries.as('entry'))
+    .select(['id', 'message', 'sealed'])
+    .where('sealed', 'is not', null)
+    .where('id', '=', sql<string>`any(${groups.map(({ example_id }) => example_id)}::text[])`)
+    .execute()
+  const messages = new Map((await openRows(db, 'dead_letters', examples)).map(({ id, message }) => [id, message]))
+  return groups.map((group) => {
+    const message = messages.get(group.example_id)
+    return message === undefined ? group : { ...group, message: normalised(message) }
+  })
+}
 
 /** Everything of a message that died, and what was done with it, in order. */
 export const deadLetterOf = async (

@@ -2,7 +2,9 @@ import { sql, type Kysely, type Transaction } from 'kysely'
 import type { Actor, Instant, JsonObject } from '@journey/domain'
 import { json, jsonOrNull } from '../columns.js'
 import { discardParked } from '../gates/parked.js'
+import { sealRow } from '../privacy/sealing.js'
 import type { Tables } from '../tables.js'
+import { sealedColumns } from './keep.js'
 import { orderedConsumer } from './parked.js'
 import type { DeadLetterAction, DeadLetterRow, DeadLetterState } from './table.js'
 
@@ -112,13 +114,19 @@ export const editDeadLetter = (
   by: By,
 ): Promise<Acted<void>> =>
   act(db, id, ['open'], by, 'edit', async (transaction) => {
+    const row = await transaction.selectFrom('dead_letters').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+    const mended = await sealRow(transaction, 'dead_letters', {
+      ...row,
+      edited_body: edited.body,
+      client_id: edited.clientId ?? null,
+    })
     await transaction
       .updateTable('dead_letters')
       .set({
-        edited_body: edited.body,
+        ...sealedColumns(mended),
         command_id: edited.commandId,
         type: edited.type,
-        client_id: edited.clientId ?? null,
+        client_id: mended.client_id,
       })
       .where('id', '=', id)
       .execute()

@@ -8,6 +8,7 @@ import type {
   NullableJsonColumn,
   Optional,
   OptionalTime,
+  Sealed,
   Time,
 } from '../columns.js'
 
@@ -49,6 +50,7 @@ export type DeadLettersTable = {
   edited_body: Optional<Buffer>
   /** The deaths before the one that the row tells of, the oldest first. */
   tries: ColumnType<DeadLetterTry[], JsonText<DeadLetterTry[]> | undefined, JsonText<DeadLetterTry[]>>
+  sealed: Sealed
 }
 
 export type DeadLetterTry = {

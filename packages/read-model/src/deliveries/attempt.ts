@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely'
 import type { Instant } from '@journey/domain'
 import { json } from '../columns.js'
 import type { Tables } from '../tables.js'
+import { isNothing } from './store.js'
 import type { DeliveryRow, DeliveryTry } from './table.js'
 
 /** A delivery whose time has come, and how often it was tried before. */
@@ -35,7 +36,7 @@ export const attemptNextDelivery = (
   db.transaction().execute(async (transaction) => {
     const next = await transaction
       .selectFrom('deliveries')
-      .select(['delivery_id', 'event_id', 'event_type', 'payload', 'attempts', 'replay_id'])
+      .select(['delivery_id', 'event_id', 'event_type', 'payload', 'attempts', 'replay_id', 'sealed'])
       .select(sql<number>`ceil(extract(epoch from next_at - now()) * 1000)::float8`.as('due_in_ms'))
       .where('channel', '=', channel)
       .where('state', '=', 'pending')
@@ -45,6 +46,15 @@ export const attemptNextDelivery = (
       .skipLocked()
       .executeTakeFirst()
     if (!next || next.due_in_ms > 0) return { tried: false, againInMs: next?.due_in_ms }
+    if (isNothing(next.payload)) {
+      // Its key was destroyed between storing and now.
+      await transaction
+        .updateTable('deliveries')
+        .set({ state: 'disabled', next_at: null, sealed: null })
+        .where('delivery_id', '=', next.delivery_id)
+        .execute()
+      return { tried: true }
+    }
     // A machine that vanishes mid-way must not keep the row from the others for as long as TCP hopes.
     await sql`set local idle_in_transaction_session_timeout = '60s'`.execute(transaction)
     const { due_in_ms: _, ...delivery } = next

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from 'kysely'
 import type { Instant, JsonObject } from '@journey/domain'
 import { json } from '../columns.js'
+import { sealRow } from '../privacy/sealing.js'
 import type { Tables } from '../tables.js'
 
 /** One thing that one channel is to be told about one event. */
@@ -21,27 +22,37 @@ export type NewDelivery = {
 }
 
 /**
- * Stores the intent to deliver, due at once. Safe to repeat: an event makes one delivery a channel, and one more for each replay.
+ * Stores the intent to deliver, due at once; of an erased client only that there was something, which is never sent. Safe to repeat: an event makes one delivery a channel, and one more for each replay.
  *
  * @returns false if it was stored before
  */
 export const storeDelivery = async (db: Kysely<Tables>, delivery: NewDelivery): Promise<boolean> => {
+  const row = await sealRow(db, 'deliveries', {
+    delivery_id: delivery.deliveryId,
+    event_id: delivery.eventId,
+    replay_id: delivery.replayId,
+    channel: delivery.channel,
+    target: delivery.target,
+    event_type: delivery.eventType,
+    client_id: delivery.clientId,
+    payload: delivery.payload,
+    state: delivery.state,
+  })
+  const wasErased = row.sealed === null && isNothing(row.payload)
+  const state = wasErased ? 'disabled' : delivery.state
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('deliveries')
     .values({
-      delivery_id: delivery.deliveryId,
-      event_id: delivery.eventId,
-      replay_id: delivery.replayId,
-      channel: delivery.channel,
-      target: delivery.target,
-      event_type: delivery.eventType,
-      client_id: delivery.clientId,
-      payload: json(delivery.payload),
-      state: delivery.state,
+      ...row,
+      payload: json(row.payload),
+      state,
       tries: json([]),
-      next_at: delivery.state === 'pending' ? sql<Instant>`now()` : null,
+      next_at: state === 'pending' ? sql<Instant>`now()` : null,
     })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirstOrThrow()
   return numInsertedOrUpdatedRows === 1n
 }
+
+/** What is left of a payload when its client was erased. */
+export const isNothing = (payload: JsonObject): boolean => Object.keys(payload).length === 0

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Instant, JsonObject } from '@journey/domain'
-import type { Defaulted, DefaultedTime, JsonColumn, Optional, OptionalTime } from '../columns.js'
+import type { Defaulted, DefaultedTime, JsonColumn, Optional, OptionalTime, Sealed } from '../columns.js'
 
 /** What the world outside is told, once per event and channel, and once more for each replay. */
 export type DeliveriesTable = {
@@ -25,6 +25,7 @@ export type DeliveriesTable = {
   last_error: Optional<string>
   created_at: DefaultedTime
   delivered_at: OptionalTime
+  sealed: Sealed
 }
 
 /** One attempt to deliver: when it began, how long it took, how it ended. */

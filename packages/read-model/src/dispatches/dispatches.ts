@@ -1,6 +1,7 @@
 import { sql, type Kysely } from 'kysely'
 import type { Instant, JsonObject } from '@journey/domain'
 import { json } from '../columns.js'
+import { sealRows } from '../privacy/sealing.js'
 import type { Tables } from '../tables.js'
 
 /** The stored intent to give one attempt of a task to an agent. */
@@ -24,25 +25,27 @@ export type Dispatch = {
 /** Stores intents; one that is stored already stays as it is. */
 export const storeDispatches = async (db: Kysely<Tables>, dispatches: readonly Dispatch[]): Promise<void> => {
   if (dispatches.length === 0) return
+  const rows = await sealRows(
+    db,
+    'dispatches',
+    dispatches.map((one) => ({
+      work_id: one.workId,
+      task_id: one.taskId,
+      attempt: one.attempt,
+      client_id: one.clientId,
+      stage: one.stage,
+      intent: one.intent,
+      target_agent: one.targetAgent,
+      failed_agent: one.failedAgent,
+      token: one.token,
+      timeout_ms: one.timeoutMs,
+      message: { input: one.input, correlation_id: one.correlationId },
+      state: 'waiting' as const,
+    })),
+  )
   await db
     .insertInto('dispatches')
-    .values(
-      dispatches.map((one) => ({
-        work_id: one.workId,
-        task_id: one.taskId,
-        attempt: one.attempt,
-        client_id: one.clientId,
-        stage: one.stage,
-        intent: one.intent,
-        target_agent: one.targetAgent,
-        failed_agent: one.failedAgent,
-        token: one.token,
-        timeout_ms: one.timeoutMs,
-        message: json({ input: one.input, correlation_id: one.correlationId }),
-        since: sql<Instant>`now()`,
-        state: 'waiting' as const,
-      })),
-    )
+    .values(rows.map((row) => ({ ...row, message: json(row.message), since: sql<Instant>`now()` })))
     .onConflict((conflict) => conflict.columns(['work_id', 'task_id', 'attempt']).doNothing())
     .execute()
 }
@@ -98,15 +101,17 @@ export const dispatchWaiting = async (
   db.transaction().execute(async (transaction) => {
     const rows = await transaction
       .selectFrom('dispatches')
-      .leftJoin('admissions', 'admissions.work_id', 'dispatches.work_id')
       .selectAll('dispatches')
-      .select(sql<JsonObject | null>`admissions.command -> 'data' -> 'parameters'`.as('parameters'))
       .where('dispatches.state', '=', 'waiting')
       .orderBy('dispatches.since')
       .limit(limit)
       .forUpdate('dispatches')
       .skipLocked()
       .execute()
+    const parameters = await parametersOf(
+      transaction,
+      rows.map(({ work_id }) => work_id),
+    )
     const outcomes = await Promise.all(
       rows.map(async (row) => {
         const { input, correlation_id } = row.message
@@ -123,7 +128,7 @@ export const dispatchWaiting = async (
           timeoutMs: row.timeout_ms,
           input,
           correlationId: correlation_id,
-          parameters: row.parameters ?? {},
+          parameters: parameters.get(row.work_id) ?? {},
         }
         return { row, dispatch, outcome: await publish(dispatch) }
       }),
@@ -153,6 +158,18 @@ export const dispatchWaiting = async (
           .execute()
     return done.length
   })
+
+/** The parameters of journeys, by the units of work that were admitted with them. */
+const parametersOf = async (db: Kysely<Tables>, workIds: readonly string[]): Promise<Map<string, JsonObject>> => {
+  if (workIds.length === 0) return new Map()
+  const rows = await db.selectFrom('admissions').selectAll().where('work_id', 'in', workIds).execute()
+  return new Map(
+    rows.map(({ work_id, command }) => [
+      work_id,
+      (command as { data?: { parameters?: JsonObject } }).data?.parameters ?? {},
+    ]),
+  )
+}
 
 /** How many dispatches wait, by what they wait for. */
 export const waitingDispatches = async (db: Kysely<Tables>): Promise<{ waitsFor: string; count: number }[]> => {

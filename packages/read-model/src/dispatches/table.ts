@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { JsonObject } from '@journey/domain'
-import type { DefaultedTime, JsonColumn, Optional, OptionalTime } from '../columns.js'
+import type { DefaultedTime, JsonColumn, Optional, OptionalTime, Sealed } from '../columns.js'
 
 /** One attempt of a task on its way to an agent. `waits_for` says what is missing while nobody can take it. */
 export type DispatchesTable = {
@@ -22,6 +22,7 @@ export type DispatchesTable = {
   since: DefaultedTime
   published_at: OptionalTime
   deadline: OptionalTime
+  sealed: Sealed
 }
 
 export type DispatchRow = Selectable<DispatchesTable>

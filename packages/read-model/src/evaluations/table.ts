@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Comparison, Instant, StageId, Verdict } from '@journey/domain'
-import type { JsonColumn } from '../columns.js'
+import type { JsonColumn, Sealed } from '../columns.js'
 
 /** One row for each check of each evaluation of a gate. `revision` tells evaluations of the same `n` apart. */
 export type ExitCriteriaResultsTable = {
@@ -18,6 +18,7 @@ export type ExitCriteriaResultsTable = {
   comparisons: JsonColumn<Comparison[]>
   message: string
   evaluated_at: Instant
+  sealed: Sealed
 }
 
 export type EvaluationRow = Selectable<ExitCriteriaResultsTable>

@@ -50,14 +50,10 @@ export const positionAt = async (
 }
 
 /** The events of the journey's own stream up to a position, from the first one on. */
-export const journeyEventsUntil = (
-  db: Kysely<Tables>,
-  clientId: string,
-  until: Position,
-): Promise<Pick<HistoryRow, 'event_type' | 'version' | 'data' | 'revision'>[]> =>
+export const journeyEventsUntil = (db: Kysely<Tables>, clientId: string, until: Position): Promise<HistoryRow[]> =>
   db
     .selectFrom('journey_events')
-    .select(['event_type', 'version', 'data', 'revision'])
+    .selectAll()
     .where('stream', '=', journeyStream(clientId))
     .where('position', '<=', until)
     .orderBy('revision')

@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
 import type { BusType } from '@journey/contracts'
 import type { Actor, Instant, JsonObject } from '@journey/domain'
-import type { JsonColumn, Position } from '../columns.js'
+import type { JsonColumn, Position, Sealed } from '../columns.js'
 
 /** Every event, under its bus type. `client_id` and `episode` are null where an event belongs to no journey. */
 export type JourneyEventsTable = {
@@ -20,6 +20,7 @@ export type JourneyEventsTable = {
   causation_id: string
   /** As stored, without the tokens of attempts: whoever reads history must not be able to answer for an agent. */
   data: JsonColumn<JsonObject>
+  sealed: Sealed
 }
 
 export type HistoryRow = Selectable<JourneyEventsTable>

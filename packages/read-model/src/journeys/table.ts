@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Actor, CheckResult, Instant, Journey, StageId, Verdict } from '@journey/domain'
-import type { JsonColumn, NullableJsonColumn } from '../columns.js'
+import type { JsonColumn, NullableJsonColumn, Sealed } from '../columns.js'
 
 /** The six values of TECH-003: the stage, or what the journey is instead of being in one. */
 export type CurrentStage = StageId | 'rollback' | 'completed' | 'cancelled'
@@ -74,6 +74,7 @@ export type JourneyStatesTable = {
   end_reason: string | null
   /** The revision of the journey's stream that the row stands at. */
   revision: number
+  sealed: Sealed
 }
 
 export type JourneyRow = Selectable<JourneyStatesTable>

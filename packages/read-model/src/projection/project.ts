@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 import type { Recorded } from '@journey/contracts'
 import { json, jsonOrNull } from '../columns.js'
+import { sealRows } from '../privacy/sealing.js'
 import type { Tables } from '../tables.js'
 import { ofFamily } from './families.js'
 import { fold, type Existing, type Rows, type Step } from './fold.js'
@@ -45,7 +46,8 @@ const anyOf = (keys: ReadonlySet<string>) => sql<string>`any(${[...keys]}::text[
 
 /** Journeys first, since units of work and transitions refer to them. */
 export const writeRows = async (db: Kysely<Tables>, rows: Rows): Promise<void> => {
-  for (const some of inChunks(rows.journey_states))
+  for (const chunk of inChunks(rows.journey_states)) {
+    const some = await sealRows(db, 'journey_states', chunk)
     await db
       .insertInto('journey_states')
       .values(
@@ -60,7 +62,9 @@ export const writeRows = async (db: Kysely<Tables>, rows: Rows): Promise<void> =
       )
       .onConflict((conflict) => conflict.column('client_id').doUpdateSet(overwrite(some)))
       .execute()
-  for (const some of inChunks(rows.unit_of_works))
+  }
+  for (const chunk of inChunks(rows.unit_of_works)) {
+    const some = await sealRows(db, 'unit_of_works', chunk)
     await db
       .insertInto('unit_of_works')
       .values(
@@ -75,36 +79,45 @@ export const writeRows = async (db: Kysely<Tables>, rows: Rows): Promise<void> =
       )
       .onConflict((conflict) => conflict.column('work_id').doUpdateSet(overwrite(some)))
       .execute()
-  for (const some of inChunks(rows.stage_transitions))
+  }
+  for (const chunk of inChunks(rows.stage_transitions)) {
+    const some = await sealRows(db, 'stage_transitions', chunk)
     await db
       .insertInto('stage_transitions')
       .values(some.map((row) => ({ ...row, exit_criteria_results: jsonOrNull(row.exit_criteria_results) })))
       .execute()
-  for (const some of inChunks(rows.exit_criteria_results))
+  }
+  for (const chunk of inChunks(rows.exit_criteria_results)) {
+    const some = await sealRows(db, 'exit_criteria_results', chunk)
     await db
       .insertInto('exit_criteria_results')
       .values(some.map((row) => ({ ...row, comparisons: json(row.comparisons) })))
       .execute()
-  for (const some of inChunks(rows.approvals))
+  }
+  for (const chunk of inChunks(rows.approvals)) {
+    const some = await sealRows(db, 'approvals', chunk)
     await db
       .insertInto('approvals')
       .values(some)
       .onConflict((conflict) => conflict.columns(['work_id', 'task_id']).doUpdateSet(overwrite(some)))
       .execute()
+  }
   for (const some of inChunks(rows.agents))
     await db
       .insertInto('agents')
       .values(some)
       .onConflict((conflict) => conflict.column('agent_id').doUpdateSet(overwrite(some)))
       .execute()
-  for (const some of inChunks(rows.journey_events))
+  for (const chunk of inChunks(rows.journey_events)) {
+    const some = await sealRows(db, 'journey_events', chunk)
     await db
       .insertInto('journey_events')
       .values(some.map((row) => ({ ...row, actor: json(row.actor), data: json(row.data) })))
       .execute()
+  }
 }
 
-/** PostgreSQL takes 65,535 parameters a statement; our widest row has 21. */
+/** PostgreSQL takes 65,535 parameters a statement; our widest row has 22. */
 const chunkSize = 1_000
 
 function* inChunks<Row>(rows: readonly Row[]): Generator<Row[]> {

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Instant } from '@journey/domain'
-import type { NullableJsonColumn } from '../columns.js'
+import type { NullableJsonColumn, Sealed } from '../columns.js'
 import type { CurrentStage } from '../journeys/table.js'
 
 /** One row for each change of a journey's `current_stage`; the first of an episode comes from nowhere. */
@@ -18,6 +18,7 @@ export type StageTransitionsTable = {
   episode: number
   visit: number
   revision: number
+  sealed: Sealed
 }
 
 export type TransitionRow = Selectable<StageTransitionsTable>

@@ -45,3 +45,9 @@ export const unfinishedWorksOf = async (db: Kysely<Tables>, clientIds: readonly 
         .where('journey_states.status', 'in', ['active', 'rolling_back'])
         .orderBy('unit_of_works.created_at')
         .execute()
+
+/** The ids of all units of work of a client. */
+export const workIdsOf = async (db: Kysely<Tables>, clientId: string): Promise<string[]> => {
+  const rows = await db.selectFrom('unit_of_works').select('work_id').where('client_id', '=', clientId).execute()
+  return rows.map(({ work_id }) => work_id)
+}

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Criterion, Instant, JsonObject, StageId, UnitOfWork, WorkKind } from '@journey/domain'
-import type { JsonColumn, NullableJsonColumn } from '../columns.js'
+import type { JsonColumn, NullableJsonColumn, Sealed } from '../columns.js'
 
 export type WorkStatus = 'pending' | 'in_progress' | 'completed' | 'failed'
 
@@ -82,6 +82,7 @@ export type UnitOfWorksTable = {
   updated_at: Instant
   /** The revision of its stream that the row stands at. */
   revision: number
+  sealed: Sealed
 }
 
 export type WorkRow = Selectable<UnitOfWorksTable>

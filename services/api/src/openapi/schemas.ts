@@ -83,6 +83,16 @@ const deadLetterEntry = {
   group: { type: 'string', description: 'Equal for equal causes' },
 }
 
+const erasure = every({
+  client_id: text,
+  reason: text,
+  requested_by: actor,
+  requested_at: instant,
+  confirmed_by: nullable(actor),
+  erased_at: nullable(instant),
+  removed: nullable(object),
+})
+
 /** Every named schema of the document. */
 export const schemas: Record<string, object> = {
   Problem: {
@@ -368,4 +378,22 @@ export const schemas: Record<string, object> = {
     ended_at: nullable(instant),
   }),
   ArchiveJobPage: page('ArchiveJob'),
+  Encryption: every({
+    status: { type: 'string', enum: ['on', 'off'] },
+    master_key: { ...nullable(text), description: 'The id of the present one; it tells nothing of the key' },
+    data_keys: listOf(every({ master_key: text, known: { type: 'boolean' }, count: integer })),
+    destroyed: integer,
+  }),
+  Rotation: every({ rewrapped: integer, left: { ...integer, description: 'Under other master keys' } }),
+  Erasure: {
+    ...erasure,
+    properties: {
+      ...erasure.properties,
+      confirm: { ...text, description: 'To be sent back; of the first call' },
+      confirm_until: instant,
+      removes: { ...object, description: 'Rows with content by table, and data keys' },
+      events_in_clear: { ...integer, description: 'Stored before encryption was on; they stay on the disk' },
+    },
+  },
+  ErasureList: every({ items: listOf(erasure) }),
 }

@@ -1,0 +1,1 @@
+export { recordedEvents } from './recorded-events.js'
