@@ -234,8 +234,12 @@ describe('a system with an encryption key', function () {
     expect(audit.body.items[0].erased_at).to.be.a('string')
 
     expect((await start(system, client, { ...approved, note: 'anew' })).status).to.equal('accepted')
-    await untilSetUp(system, client)
-    const again = await journeyOf(system, client)
+    const again = await untilJourney(
+      system,
+      client,
+      'is in production anew',
+      ({ episode, stage }) => episode === 2 && stage === 'production',
+    )
     expect([again.episode, again.profile.parameters.note]).to.deep.equal([2, 'anew'])
     const history = JSON.stringify(await historyOf(system, client))
     expect(history).to.contain('anew').and.contain('redacted').and.not.contain(secret)

@@ -75,15 +75,16 @@ export const restore = (skeleton: unknown, content: readonly Piece[]): unknown =
 
 const inside = (at: object, step: string | number): unknown => (at as Record<string | number, unknown>)[step]
 
-/** Content as bytes, and back; texts, JSON values and buffers come back as they were. */
-export const encodeContent = (content: readonly Piece[]): Buffer =>
-  Buffer.from(
-    JSON.stringify(
-      content.map(([path, value]) =>
-        Buffer.isBuffer(value) ? [path, value.toString('base64'), 'base64'] : [path, value],
-      ),
-    ),
+/**
+ * Content as bytes, and back; texts, JSON values and buffers come back as they were. In whatever order a value has its fields,
+ * since JSONB gives them another, the bytes are the same.
+ */
+export const encodeContent = (content: readonly Piece[]): Buffer => {
+  const written = content.map(([path, value]) =>
+    JSON.stringify(Buffer.isBuffer(value) ? [path, value.toString('base64'), 'base64'] : [path, value]),
   )
+  return Buffer.from(`[${written.sort().join(',')}]`)
+}
 
 export const decodeContent = (bytes: Buffer): Piece[] =>
   (JSON.parse(bytes.toString()) as [path: (string | number)[], value: unknown, encoding?: 'base64'][]).map(
