@@ -3,7 +3,7 @@
 // `start` holds the nodes until Ctrl-C or `stop`; the other commands talk to it by a socket in its folder.
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { createServer, request } from 'node:http'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { root, Trouble } from './bootstrap.mjs'
 
 const help = `npm run cluster -- start|status|kill N|back N|stop
@@ -21,6 +21,10 @@ const socket = join(stateDir, 'control.sock')
 
 const usage = (text) => Object.assign(new Trouble(`${text}\n\n${help}`), { exitCode: 2 })
 
+/** The password stays in its file: whoever pastes the line reads it there. */
+const withoutPassword = (urls) =>
+  urls.replaceAll(/(:\/\/\w+:)\w+@/g, `$1$$(cat ${relative(process.cwd(), join(stateDir, 'secrets', 'rabbitmq'))})@`)
+
 const show = ({ nodes, url, managementUrl }) =>
   [
     ...nodes.map(
@@ -28,8 +32,8 @@ const show = ({ nodes, url, managementUrl }) =>
         `${n}  ${name.padEnd(20)} ${running ? 'runs' : 'away'}  amqp ${amqp}, management ${management}`,
     ),
     '',
-    `RABBITMQ_URL='${url}'`,
-    `RABBITMQ_MANAGEMENT_URL='${managementUrl}'`,
+    `RABBITMQ_URL="${withoutPassword(url)}"`,
+    `RABBITMQ_MANAGEMENT_URL="${withoutPassword(managementUrl)}"`,
   ].join('\n')
 
 /** Asks the process that holds the cluster. */

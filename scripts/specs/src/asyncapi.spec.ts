@@ -1,7 +1,7 @@
 import { Ajv, type AnySchema } from 'ajv'
 import { expect } from 'chai'
 import { createRequire } from 'node:module'
-import { busTypes, commandKinds, exchanges, fromBus, readCommand, topologyFor } from '@journey/contracts'
+import { busTypes, commandKinds, exchanges, fromBus, readCommand, readControl, topologyFor } from '@journey/contracts'
 import { asyncApi } from './asyncapi.js'
 
 const require = createRequire(import.meta.url)
@@ -91,4 +91,9 @@ describe('the AsyncAPI document', () => {
       const { payload } = exampleOf(type)
       expect(fromBus(bytes(payload))).to.deep.include({ id: payload.event_id, revision: payload.metadata.revision })
     })
+
+  it('has an example of a broadcast that the services take', () => {
+    const { payload } = exampleOf('control')
+    expect(readControl(bytes(payload))).to.deep.equal(payload)
+  })
 })

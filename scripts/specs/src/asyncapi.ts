@@ -3,6 +3,7 @@ import {
   agentQueue,
   busTypes,
   commandKinds,
+  controlSchema,
   dataSchema,
   deadLetterKeyOf,
   eventSchemas,
@@ -132,6 +133,12 @@ const channels = (): Part => ({
     messages: messagesOf(['task']),
     bindings: queueBinding(agentQueue('{agent_id}')),
   },
+  control: {
+    address: '',
+    title: 'Broadcasts to every instance of every service',
+    messages: messagesOf(['control']),
+    bindings: exchangeBinding(exchanges.control),
+  },
   dead_letters: {
     address: deadLetterKeyOf('{queue}'),
     title: 'What can never be handled, with the reason in its headers',
@@ -176,6 +183,12 @@ const operations = (): Part => ({
     channel: ref('channels/tasks'),
     messages: inChannel('tasks', ['task']),
     bindings: sent,
+  },
+  receive_control: {
+    action: 'receive',
+    title: 'Pause and resume consumers, reload',
+    channel: ref('channels/control'),
+    messages: inChannel('control', ['control']),
   },
   send_dead_letters: {
     action: 'send',
@@ -270,6 +283,7 @@ const schemas = (): Part => ({
     source_agent: object({ agent_id: text }),
     target_agent: { type: ['object', 'null'], properties: { agent_id: text } },
   }),
+  control: controlSchema,
   command_headers: object({ 'idempotency-key': text, traceparent: text }, []),
   event_headers: object(
     {
@@ -324,6 +338,7 @@ const messages = (): Part => ({
   ),
   command_answer: message('command_answer', 'What became of a command'),
   task: message('task', 'A task for an agent'),
+  control: message('control', 'A broadcast to the services'),
   dead_letter: {
     name: 'dead_letter',
     title: 'A message as it was, with the reason in its headers',

@@ -23,6 +23,8 @@ const known: Record<string, unknown> = {
   intents: ['install_connectors'],
   data_sources: ['salesforce', 'jira', 'confluence'],
   connectors: ['salesforce', 'jira', 'confluence'],
+  services: ['projector'],
+  actor: 'dana',
   users: ['dana@example.com'],
   pilot_cohort_size: 10,
   reason: 'exit criteria passed',
