@@ -43,7 +43,7 @@ export {
   type Stored,
   type StoredMetadata,
 } from './events/event.js'
-export { currentVersion, upcast, type Upcaster } from './events/upcast.js'
+export { firstVersion, versionOf } from './events/upcast.js'
 export { busTypesOf, ourStreams, selectionOf, type EventSelection } from './events/selection.js'
 export { controlActions, controlSchema, readControl, type ControlAction, type ControlMessage } from './control.js'
 export { taskMessageId, type TaskMessage } from './tasks.js'

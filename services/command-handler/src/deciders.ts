@@ -3,9 +3,9 @@ import { Agent, Journey, UnitOfWork, type Actor } from '@journey/domain'
 import {
   busTypes,
   commandKinds,
-  currentVersion,
   decoded,
   streamOf,
+  versionOf,
   type Decider,
   type DomainEvent,
   type ReadCommand,
@@ -76,7 +76,7 @@ export const createDeciders = ({
     const stream = streamOf(command)
     const at = now().toISOString()
     const stamp = (events: readonly DomainEvent[]) =>
-      events.map((event) => ({ ...event, metadata: metadataOf(read, at) }))
+      events.map((event) => ({ ...event, metadata: metadataOf(read, at, versionOf(event.type)) }))
     const deciders: Record<Decider, () => Promise<Outcome>> = {
       journey: () =>
         journeys.transact(stream, { id, digest }, ({ state, revision }) =>
@@ -102,9 +102,10 @@ export const createDeciders = ({
 const metadataOf = (
   { command, actor, correlationId, metadata }: ReadCommand,
   at: string,
+  version: string,
 ): Omit<StoredMetadata, '$causationId' | 'command_digest'> & { traceparent?: string } => ({
   $correlationId: correlationId,
-  version: currentVersion,
+  version,
   timestamp: at,
   source: 'command-handler',
   actor: actor satisfies Actor,

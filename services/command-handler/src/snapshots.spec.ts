@@ -1,6 +1,6 @@
 import { Agent, Journey, UnitOfWork, agentStream, journeyStream, unitOfWorkStream } from '@journey/domain'
 import { goodAgents, simulation } from '@journey/domain/testing'
-import { currentVersion, decoded, type DomainEvent } from '@journey/contracts'
+import { decoded, versionOf, type DomainEvent } from '@journey/contracts'
 import { eventIdFor } from '@journey/event-store'
 import { refolded } from '@journey/event-store/testing'
 import { expect } from 'chai'
@@ -84,7 +84,7 @@ const stored = (stream: string, events: readonly DomainEvent[]) =>
     revision,
     type,
     data: JSON.parse(JSON.stringify(data)) as unknown,
-    metadata: { version: currentVersion },
+    metadata: { version: versionOf(type) },
   }))
 
 const folds = {

@@ -2,9 +2,8 @@ import { Ajv } from 'ajv'
 import { expect } from 'chai'
 import { recordedEvents as events } from '../testing/recorded-events.js'
 import { domainEventOf, fromBus, fromStored, toBus, type Stored } from './event.js'
-import { busTypes, isStoredType, storedTypeOf, type DomainEvent, type StoredType } from './names.js'
+import { busTypes, isStoredType, storedTypeOf, type DomainEvent } from './names.js'
 import { eventSchemas } from './schemas.js'
-import { upcast } from './upcast.js'
 
 const stored = (event: DomainEvent, over: Partial<Stored> = {}): Stored => ({
   id: '550e8400-e29b-41d4-a716-446655440000',
@@ -105,17 +104,4 @@ describe('an event on the bus', () => {
   })
   it('of a type that is not ours is not made', () =>
     expect(toBus({ ...stored({ type: 'AgentCreated' } as DomainEvent), type: 'Foreign' })).to.equal(undefined))
-})
-
-describe('an upcaster', () => {
-  const type: StoredType = 'JourneyCancelled'
-  const steps = {
-    [type]: [
-      { from: '1.0', to: '1.1', upcast: (data: object) => ({ ...data, a: 1 }) },
-      { from: '1.1', to: '1.2', upcast: (data: object) => ({ ...data, b: 2 }) },
-    ],
-  }
-  it('takes old data through every version to the current one', () =>
-    expect(upcast(type, '1.0', { x: 0 }, steps)).to.deep.equal({ x: 0, a: 1, b: 2 }))
-  it('leaves newer data as it is', () => expect(upcast(type, '1.2', { x: 0 }, steps)).to.deep.equal({ x: 0 }))
 })

@@ -3,7 +3,7 @@ import { malformed } from '@journey/runtime'
 import { readJson } from '../commands/json.js'
 import { busTypes, isStoredType, storedTypeOf, type DomainEvent, type StoredType } from './names.js'
 import { isSealed } from '../privacy/sealed-events.js'
-import { currentVersion, upcast } from './upcast.js'
+import { firstVersion, isSameMajor, stepsFrom, versionOf, type Lineages } from './upcast.js'
 
 /** A fact of ours with all that is known of it: what happened, when, where it stands, who caused it and why. */
 export type Recorded<Event extends DomainEvent = DomainEvent> = {
@@ -70,13 +70,13 @@ export type BusEvent = {
  * Reads a stored event.
  *
  * @returns undefined for a type that is not ours
- * @throws malformed `event/unsupported_version` for a major version other than ours, `event/invalid` for data that is no object,
- *   `privacy/tampered` for sealed data that did not open
+ * @throws malformed `event/unsupported_version` for a major version that is neither ours nor leads to it, `event/invalid` for data
+ *   that is no object, `privacy/tampered` for sealed data that did not open
  */
 export const fromStored = (stored: Stored): Recorded | undefined => {
   if (!isStoredType(stored.type)) return undefined
   const metadata = stored.metadata as Partial<StoredMetadata>
-  const version = metadata.version ?? currentVersion
+  const version = metadata.version ?? firstVersion
   return {
     id: stored.id,
     event: readEvent(stored.type, version, stored.data),
@@ -100,7 +100,7 @@ export const toBus = (stored: Stored): BusEvent | undefined => {
   return {
     event_id: stored.id,
     event_type: busTypes[stored.type],
-    event_version: version ?? currentVersion,
+    event_version: version ?? firstVersion,
     timestamp: timestamp ?? stored.createdAt,
     source: source ?? 'unknown',
     data: stored.data as JsonObject,
@@ -111,7 +111,7 @@ export const toBus = (stored: Stored): BusEvent | undefined => {
       stream,
       revision,
       position: String(stored.position),
-      schema_version: version ?? currentVersion,
+      schema_version: version ?? firstVersion,
     },
   }
 }
@@ -137,7 +137,7 @@ export const fromBus = (body: Uint8Array): Recorded => {
     !Number.isInteger(metadata.revision)
   )
     throw malformed('event/invalid', `Event ${String(event.event_id)} lacks its id, timestamp, stream or revision`)
-  const version = event.event_version ?? currentVersion
+  const version = event.event_version ?? firstVersion
   return {
     id: event.event_id,
     event: readEvent(type, version, event.data),
@@ -156,26 +156,26 @@ export const fromBus = (body: Uint8Array): Recorded => {
 /**
  * The domain's event in a stored one; undefined for a type that is not ours.
  *
+ * @param lineages how types have changed, where it is not as this version of the code knows it
  * @throws malformed as `fromStored`
  */
-export const domainEventOf = ({
-  type,
-  data,
-  metadata,
-}: Pick<Stored, 'type' | 'data' | 'metadata'>): DomainEvent | undefined =>
+export const domainEventOf = (
+  { type, data, metadata }: Pick<Stored, 'type' | 'data' | 'metadata'>,
+  lineages?: Lineages,
+): DomainEvent | undefined =>
   isStoredType(type)
-    ? readEvent(type, (metadata as Partial<StoredMetadata>).version ?? currentVersion, data)
+    ? readEvent(type, (metadata as Partial<StoredMetadata>).version ?? firstVersion, data, lineages)
     : undefined
 
-const readEvent = (type: StoredType, version: string, data: unknown): DomainEvent => {
-  if (!version.startsWith(`${currentVersion.split('.')[0] ?? ''}.`))
-    throw malformed(
-      'event/unsupported_version',
-      `Version ${version} of ${type} is not known here; ${currentVersion} is`,
-    )
+const readEvent = (type: StoredType, version: string, data: unknown, lineages?: Lineages): DomainEvent => {
+  const steps = stepsFrom(type, version, lineages)
+  const current = versionOf(type, lineages)
+  if (!isSameMajor(steps.at(-1)?.to ?? version, current))
+    throw malformed('event/unsupported_version', `Version ${version} of ${type} is not known here; ${current} is`)
   if (typeof data !== 'object' || data === null || Array.isArray(data) || data instanceof Uint8Array)
     throw malformed('event/invalid', `The data of ${type} is no object`)
   if (isSealed(data))
     throw malformed('privacy/tampered', `The sealed data of ${type} did not open: it was changed, or belongs elsewhere`)
-  return { type, data: upcast(type, version, data as JsonObject) } as unknown as DomainEvent
+  const read = steps.reduce((older, { upcast }) => upcast(older), data as JsonObject)
+  return { type, data: read } as unknown as DomainEvent
 }

@@ -41,7 +41,10 @@ const task = { ...work, task_id: text }
 const ended = { ...work, episode: nth, visit: nth, n: nth }
 const agent = { agent_id: text, name: text, intents: texts, type: text, version: text, cognitive_pattern: orNull(text) }
 
-/** The JSON Schema (draft 07) of each event's `data` in version 1.0, by stored type. */
+/**
+ * The JSON Schema (draft 07) of each event's `data` in the version it is written in today, by stored type. What was released is
+ * kept beside (`released/`), and `npm run schemas -- check` says what a change here would break.
+ */
 export const eventSchemas: Record<StoredType, Schema> = {
   JourneyStarted: object({
     ...journey,

@@ -1,1 +1,3 @@
 export { recordedEvents } from './recorded-events.js'
+export { problemsOf, type Release } from './compatibility.js'
+export { readReleases, record, unrecorded } from './releases.js'
