@@ -112,7 +112,6 @@ export const subscribe = (options: {
   }
 
   const stop = async (): Promise<void> => {
-    forget()
     stopping.abort()
     if (session) {
       const last = session
@@ -120,6 +119,7 @@ export const subscribe = (options: {
       await last.open.close()
     }
     await running
+    forget()
   }
 
   const subscription: Subscription = {

@@ -85,6 +85,15 @@ describe('the difference between table and broker', () => {
     ])
   })
 
+  it('knows the queue of an intent that a migration has deleted and not yet declared anew', () => {
+    const [, deploy] = queuesOfIntent('deploy')
+    const found = brokerWith([...table.queues, { ...deploy!, name: 'tasks.deploy.migrating', bindings: [] }])
+    expect(inShort(found)).to.deep.equal([
+      'unfinished queue tasks.deploy a migration was cut off',
+      'missing queue tasks.deploy',
+    ])
+  })
+
   it('names an exchange of another type', () => {
     const found = brokerWith(table.queues)
     const others = found.exchanges.map((one) => (one.name === 'journey.dlx' ? { ...one, type: 'fanout' } : one))

@@ -37,11 +37,12 @@ export const differencesBetween = (table: Topology, found: Found): Difference[] 
   ...extraQueues(table, found),
 ]
 
-/** The table's queues, and those of intents and agents that are there. */
+/** The table's queues, and those of intents and agents that are there, or would be but for a migration that was cut off. */
 export const wantedQueues = (table: Topology, found: Found): Queue[] => {
   const known = new Set(table.queues.map(({ name }) => name))
-  const others = found.queues.filter(({ name, exclusive }) => !known.has(name) && !exclusive && !migratedBy(name))
-  return [...table.queues, ...others.flatMap(({ name }) => queueOfName(name) ?? [])]
+  const there = found.queues.filter(({ exclusive }) => !exclusive).map(({ name }) => migratedBy(name) ?? name)
+  const others = [...new Set(there)].filter((name) => !known.has(name))
+  return [...table.queues, ...others.flatMap((name) => queueOfName(name) ?? [])]
 }
 
 const ofExchange = ({ name, type }: Topology['exchanges'][number], found: readonly FoundExchange[]): Difference[] => {
