@@ -1,4 +1,5 @@
 export { openTestBroker, type Collection, type TestBroker } from './broker.js'
 export { createCuttableLink, type CuttableLink } from './link.js'
+export { createLyingBroker, type Lie, type LyingBroker } from './lying-broker.js'
 export { eventually } from './eventually.js'
 export { messageOf } from './message.js'
