@@ -131,6 +131,7 @@ export const codes = {
   'broker/management_away': 'The management API of RabbitMQ does not answer.',
   'topology/queue_held': 'The consumers of a queue hold messages that they neither handle nor give back.',
   'broker/paused': 'The consumers of the service were paused by a broadcast; broadcast resume.',
+  'broker/binding_missing': 'A queue would not hear events. None are published until its binding is back.',
   'broker/stopped': 'The connection was stopped.',
   'event-store/away': 'EventStoreDB cannot be reached; the outcome of an append is unknown, and repeating is safe.',
   'archive/away': 'The place of the archive cannot be reached, refuses us, or is full; the job waits and goes on.',

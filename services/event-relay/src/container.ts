@@ -7,6 +7,7 @@ import {
   createBusMeters,
   createConnection,
   bindQueue,
+  createManagement,
   createOrderedPublisher,
   unbindQueue,
   type BusMeters,
@@ -14,10 +15,12 @@ import {
 } from '@journey/messaging'
 import {
   createDatabase,
+  dropCheckpoint,
   holdingPartitions,
   lead,
   loadCheckpoint,
   notePosition,
+  noteReturn,
   partitionsOf,
   positionBefore,
   runReplays,
@@ -34,7 +37,8 @@ import {
   type Log,
   type Part,
 } from '@journey/runtime'
-import { createRelayMeters } from './meters.js'
+import { createHearing, missingBindings, type Hearing, type HearingPlaces } from './hearing.js'
+import { createRelayMeters, type RelayMeters } from './meters.js'
 import { createRedelivery } from './redelivery.js'
 import { createRelay } from './relay.js'
 import type { Settings } from './settings.js'
@@ -48,6 +52,9 @@ const tokens = {
   database: Symbol.for('database'),
   eventStore: Symbol.for('event store'),
   connection: Symbol.for('connection'),
+  relayMeters: Symbol.for('relay meters'),
+  places: Symbol.for('places of the hearing'),
+  hearing: Symbol.for('hearing'),
   service: Symbol.for('service'),
 }
 
@@ -79,11 +86,46 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       name: service,
       log: context.get(tokens.log),
       topology: async ({ version }) => {
+        await context.get<Hearing>(tokens.hearing).beforeDeclaring()
         const { count } = await partitionsOf(db, settings.projectorQueues)
         const whole = topologyFor({ version }, { projectorQueues: count })
         return { exchanges: whole.exchanges, queues: eventQueuesOf(whole) }
       },
       whileDeclaring: (declare) => holdingPartitions(db, settings.projectorQueues, declare),
+    })
+  })
+  container
+    .bind<RelayMeters>(tokens.relayMeters)
+    .toDynamicValue((context) => createRelayMeters(context.get(tokens.registry)))
+  container.bind<HearingPlaces>(tokens.places).toDynamicValue((context) => {
+    const { db } = context.get<Database>(tokens.database)
+    return {
+      wholeUpTo: () => loadCheckpoint(db, `${service}.bound`),
+      saveWholeUpTo: (position) => saveCheckpoint(db, `${service}.bound`, position),
+      gap: () => loadCheckpoint(db, `${service}.gap`),
+      noteGap: (from) => noteReturn(db, `${service}.gap`, from),
+      closeGap: () => dropCheckpoint(db, `${service}.gap`),
+    }
+  })
+  container.bind<Hearing>(tokens.hearing).toDynamicValue((context) => {
+    const { db } = context.get<Database>(tokens.database)
+    const { amqpManagementUrl: url, amqpUrl } = settings
+    const management = url === undefined ? undefined : createManagement({ url, amqpUrl })
+    return createHearing({
+      // While the partitions are held, no binding is taken away that the table still has. The version matters to no binding.
+      missing: async () =>
+        management &&
+        holdingPartitions(db, settings.projectorQueues, async ({ count }) =>
+          missingBindings(
+            eventQueuesOf(topologyFor({ version: '3.10.0' }, { projectorQueues: count })),
+            await management.bindings(),
+          ),
+        ),
+      places: context.get(tokens.places),
+      declareAgain: () => context.get<Connection>(tokens.connection).declareAgain(),
+      told: (missing) => context.get<RelayMeters>(tokens.relayMeters).missingBindings.set(missing),
+      log: context.get(tokens.log),
+      everyMs: settings.bindingsMs,
     })
   })
   container.bind<Part>(tokens.service).toDynamicValue((context) => {
@@ -94,10 +136,13 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     const connection = context.get<Connection>(tokens.connection)
     const meters = context.get<BusMeters>(tokens.meters)
     const { db } = database
+    const hearing = context.get<Hearing>(tokens.hearing)
     const relay = createRelay({
       store,
       log,
-      meters: createRelayMeters(registry),
+      meters: context.get(tokens.relayMeters),
+      hearing,
+      places: context.get(tokens.places),
       openPublisher: (confirmed) => createOrderedPublisher({ connection, meters, window: settings.window, confirmed }),
       checkpoint: {
         load: () => loadCheckpoint(db, service),
@@ -135,6 +180,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         database: () => database.check(),
         event_store: () => store.check(),
         broker: () => connection.check(),
+        bindings: () => hearing.check(),
       },
     })
     return inOrder(

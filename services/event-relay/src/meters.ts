@@ -19,6 +19,11 @@ export const createRelayMeters = (registry: Registry) => ({
     help: 'Times relaying went back to its checkpoint',
     registers: [registry],
   }),
+  missingBindings: new Gauge({
+    name: 'journey_relay_missing_bindings',
+    help: 'Bindings by which queues would hear events and do not; while there are some, nothing is published',
+    registers: [registry],
+  }),
   lag: new Gauge({
     name: 'journey_relay_lag_seconds',
     help: 'Age of the event published last, when it was published',

@@ -3,6 +3,7 @@ import { ourStreams } from '@journey/contracts'
 import type { EventStore, StoredEvent } from '@journey/event-store'
 import type { OrderedPublisher } from '@journey/messaging'
 import { messageOf, type Log, type Part } from '@journey/runtime'
+import type { Hearing, HearingPlaces } from './hearing.js'
 import type { RelayMeters } from './meters.js'
 import { publicationOf } from './publication.js'
 
@@ -26,12 +27,15 @@ const mostPauseMs = 5_000
 /**
  * ⑥ of "the way of a command": reads the log in order and publishes every event of ours, confirmed, in order, with a window.
  * The checkpoint follows the confirmed prefix; after any failure it goes back there and sends again in order, so an event may
- * come twice but never before an earlier one of its stream that was not confirmed.
+ * come twice but never before an earlier one of its stream that was not confirmed. While a queue would not hear events it publishes
+ * none, and after that it goes back to where all queues heard.
  */
 export const createRelay = ({
   store,
   openPublisher,
   checkpoint,
+  hearing,
+  places,
   lead,
   meters,
   log,
@@ -39,6 +43,9 @@ export const createRelay = ({
   store: EventStore
   openPublisher: (confirmed: (last: Place) => void) => Promise<OrderedPublisher<Place>>
   checkpoint: Checkpoint
+  hearing: Pick<Hearing, 'whole' | 'watch'>
+  /** Where gaps are noted that are to be published again. */
+  places: Pick<HearingPlaces, 'gap' | 'closeGap'>
   lead: (signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>) => Promise<void>
   meters: RelayMeters
   log: Log
@@ -47,13 +54,22 @@ export const createRelay = ({
   let running: Promise<void> | undefined
 
   const relayOnce = async (signal: AbortSignal): Promise<void> => {
-    const start = await checkpoint.load()
+    await hearing.whole(signal)
+    signal.throwIfAborted()
+    const reached = await checkpoint.load()
+    const gap = await places.gap()
+    const start = gap !== undefined && reached !== undefined && gap < reached ? gap : reached
+    if (start !== reached)
+      log.warn({ from: String(start), to: String(reached) }, 'publishing again what some did not hear')
     let confirmed: Place | undefined
     let sent = start ?? 0n
     const publisher = await openPublisher((last) => (confirmed = last))
     const ended = new AbortController()
     const until = AbortSignal.any([signal, ended.signal, publisher.failed])
-    const saving = save(() => confirmed, until).catch((error: unknown) => ended.abort(error))
+    const saving = save(() => confirmed, until, gap === undefined ? undefined : (reached ?? 0n)).catch(
+      (error: unknown) => ended.abort(error),
+    )
+    const watching = hearing.watch(() => confirmed?.position, until).catch((error: unknown) => ended.abort(error))
     try {
       for await (const delivery of store.subscribeToAll({
         after: start ?? 'start',
@@ -75,7 +91,7 @@ export const createRelay = ({
       until.throwIfAborted()
     } finally {
       ended.abort()
-      await saving
+      await Promise.all([saving, watching])
       await publisher.close()
       if (confirmed)
         await checkpoint
@@ -102,7 +118,13 @@ export const createRelay = ({
     return true
   }
 
-  const save = async (confirmed: () => Place | undefined, signal: AbortSignal): Promise<void> => {
+  /** @param gapEnds where the gap ends that is being published again, if one is */
+  const save = async (
+    confirmed: () => Place | undefined,
+    signal: AbortSignal,
+    gapEnds: bigint | undefined,
+  ): Promise<void> => {
+    let openUntil = gapEnds
     let saved: bigint | undefined
     let notedAt = 0
     while (!signal.aborted) {
@@ -111,6 +133,10 @@ export const createRelay = ({
       if (!place || place.position === saved) continue
       await checkpoint.save(place.position)
       saved = place.position
+      if (openUntil !== undefined && saved >= openUntil) {
+        await places.closeGap()
+        openUntil = undefined
+      }
       meters.position.set(Number(place.position))
       if (Date.now() - notedAt < noteEveryMs) continue
       await checkpoint.note(place.position, place.at)
