@@ -62,12 +62,19 @@ describe('a stream that kills the projector', () => {
     }
     live()
 
+    const lastOf = (stream: string) => events.filter((event) => event.stream === stream).at(-1)!.revision
     const recorded = events.flatMap((event) => fromStored(event) ?? [])
     const mine = recorded.filter(({ event: { data } }) => 'client_id' in data && data.client_id === `${name}-2`)
     const others = expectedRows(recorded.filter((event) => !mine.includes(event)))
     await eventually(
       'the parked stream',
-      () => db.selectFrom('parked_streams').selectAll().where('code', '=', 'projection/poison').executeTakeFirst(),
+      () =>
+        db
+          .selectFrom('parked_streams')
+          .selectAll()
+          .where('code', '=', 'projection/poison')
+          .where('last_seen', '=', lastOf(deadly)) // what comes after its retry would kill again
+          .executeTakeFirst(),
       limitMs,
     )
     const isThere = async () => {
