@@ -19,6 +19,7 @@ import { dataKeys } from './versions/020-data-keys.js'
 import { begunDeliveries } from './versions/025-begun-deliveries.js'
 import { discardedStreams } from './versions/026-discarded-streams.js'
 import { partitions } from './versions/028-partitions.js'
+import { serviceFigures } from './versions/030-service-figures.js'
 import { archiveJobs } from './versions/035-archive-jobs.js'
 
 /** Every migration in its order. Forward only: what was once released is never changed, only followed by another. */
@@ -43,5 +44,6 @@ export const migrations: Record<string, Migration> = {
   '025-begun-deliveries': begunDeliveries,
   '026-discarded-streams': discardedStreams,
   '028-partitions': partitions,
+  '030-service-figures': serviceFigures,
   '035-archive-jobs': archiveJobs,
 }

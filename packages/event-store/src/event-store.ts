@@ -70,6 +70,9 @@ export interface EventStore {
    */
   subscribeToAll(options: SubscribeToAll): AsyncIterable<Delivery>
 
+  /** The position of the last event of the log, the system's own included; `start` when there is none. */
+  end(): Promise<bigint | 'start'>
+
   /** Resolves when the server answers a small read within 2 s. */
   check(): Promise<void>
 
@@ -180,6 +183,14 @@ export const createEventStore = ({
 
     subscribeToAll: async function* (options) {
       yield* deliveriesOf(await connected('subscription to $all'), options)
+    },
+
+    end: async () => {
+      const where = 'read of the end of $all'
+      const used = await connected(where)
+      const read = used.client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 })
+      const [last] = await collect(eventsOf(used, read, readLimitMs, where))
+      return last?.position ?? 'start'
     },
 
     check: async () => {

@@ -1,4 +1,5 @@
 export type { Aggregate, Recorded } from './aggregate.js'
+export { backlogAfter, type Backlog } from './backlog.js'
 export { eventIdFor } from './event-ids.js'
 export {
   createEventStore,

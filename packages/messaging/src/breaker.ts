@@ -1,13 +1,15 @@
 import { codeOf, familyOf, type Log } from '@journey/runtime'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { BusMeters } from './meters.js'
 import { deferred, growingDelay, orAborted, type Deferred } from './waiting.js'
 
 export type BreakerOptions = {
-  /** Names what is paused, for the log. */
+  /** Names what is paused, for the log and the meters: the consumer's queue. */
   name: string
   /** Asks whether the servers needed are back: resolves if so. Without it the waiting work is the question. */
   probe?: () => Promise<void>
   log: Log
+  meters?: BusMeters
   firstDelayMs?: number
   mostDelayMs?: number
 }
@@ -30,19 +32,21 @@ export interface Breaker {
 }
 
 export const createBreaker = (options: BreakerOptions): Breaker => {
-  const { name, probe, log, firstDelayMs = 200, mostDelayMs = 10_000 } = options
+  const { name, probe, log, meters, firstDelayMs = 200, mostDelayMs = 10_000 } = options
   /** While open; resolved when the work is let through again. */
   let pause: Deferred<void> | undefined
   /** Raised at each opening: of the work that was under way together, one failure counts. */
   let epoch = 0
   let failures = 0
   let reason: unknown
+  meters?.paused.set({ queue: name }, 0)
 
   const open = (error: unknown): void => {
     if (failures === 0) log.warn({ err: error, code: codeOf(error), paused: name }, 'paused: a server is away')
     epoch++
     failures++
     reason = error
+    meters?.paused.set({ queue: name }, 1)
     pause = deferred()
     void letThroughLater(pause)
   }
@@ -59,6 +63,7 @@ export const createBreaker = (options: BreakerOptions): Breaker => {
       }
     }
     pause = undefined
+    meters?.paused.set({ queue: name }, 0)
     opened.resolve()
   }
 

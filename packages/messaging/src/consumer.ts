@@ -3,6 +3,7 @@ import type { Log, Part } from '@journey/runtime'
 import type { ConsumeMessage } from 'amqplib'
 import type { Connection } from './connection.js'
 import { toMessage, type Message } from './message.js'
+import type { BusMeters } from './meters.js'
 import type { Handler } from './pipeline.js'
 import { subscribe, type Session } from './subscription.js'
 import { growingDelay, sleep, within } from './waiting.js'
@@ -17,6 +18,7 @@ export type ConsumerOptions = {
   /** Usually a `pipeline(...)` with `settle` in it. */
   handler: Handler
   log: Log
+  meters?: BusMeters
   /** A stop waits this long for handlers under way; what is not done then is delivered again. */
   drainMs?: number
 }
@@ -33,11 +35,12 @@ export class RejectDelivery extends Error {
  * pipeline to decide otherwise. The order of handling is the queue's only with a prefetch or concurrency of 1.
  */
 export const createConsumer = (options: ConsumerOptions): Part => {
-  const { connection, queue, prefetch, log, drainMs = 15_000 } = options
+  const { connection, queue, prefetch, log, meters, drainMs = 15_000 } = options
   const subscription = subscribe({
     connection,
     prefetch,
     log: log.child({ queue }),
+    meters,
     prepare: () => Promise.resolve(queue),
     ...handling({ ...options, queueName: () => queue, drainMs }),
   })
@@ -84,6 +87,7 @@ export const handling = (options: {
     if (verdict === 'abandoned' || !session.open.isOpen) return
     if (verdict === 'reject') session.open.channel.nack(delivery, false, false)
     else session.open.channel.ack(delivery)
+    session.settled(delivery)
   }
 
   return {

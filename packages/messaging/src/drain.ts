@@ -35,6 +35,7 @@ export const createDeadLetterDrain = (options: {
       queue: deadLetterQueueOf(queue),
       prefetch,
       log,
+      meters,
       handler: pipeline(observe(meters), correlate(log), async (message) => {
         const letter = { ...readDeadLetter(message, now()), queue } // it came by this queue, whatever it says
         await keep(letter)

@@ -4,6 +4,7 @@ import type { Breaker } from './breaker.js'
 import { RejectDelivery } from './consumer.js'
 import { deadLetter, failuresBefore, retryLater } from './dead-letter.js'
 import type { Message } from './message.js'
+import type { BusMeters } from './meters.js'
 import type { Handler, Middleware } from './pipeline.js'
 import type { Publisher } from './publisher.js'
 import { verdictFor, type Verdict } from './verdict.js'
@@ -17,6 +18,7 @@ export type SettleOptions = {
   service: string
   /** The waiting queues the table gives this queue; none where `withDeadLetters` made it. */
   steps?: readonly RetryStep[]
+  meters?: BusMeters
   /** Told of each refusal and each dead letter, after the fact is safe; for telling the sender. Its failure is only logged. */
   settled?: (message: Message, error: unknown, verdict: Verdict) => Promise<void>
 }
@@ -29,7 +31,7 @@ export type SettleOptions = {
  * @throws the signal's reason when it is aborted while waiting: the broker delivers the message again
  */
 export const settle = (options: SettleOptions): Middleware => {
-  const { publisher, breaker, service, steps = retrySteps, settled } = options
+  const { publisher, breaker, service, steps = retrySteps, meters, settled } = options
   return (next) => async (message) => {
     const before = failuresBefore(message.properties)
     const handle = unlessExpired(next, message, before.attempts > 0)
@@ -76,6 +78,7 @@ export const settle = (options: SettleOptions): Middleware => {
         await retryLater(publisher, message, verdict.step, { attempts, firstAt })
         message.log.warn({ err: error, code, attempts, delay: verdict.step.label }, 'tried again later')
         message.fate = 'retried_later'
+        meters?.retries.inc({ queue: message.queue, delay: verdict.step.label })
         return
       case 'dead_letter':
         await rejectedIfItMust(message, () =>

@@ -3,6 +3,8 @@ import type { Channel, ConsumeMessage } from 'amqplib'
 import { setMaxListeners } from 'node:events'
 import type { Open } from './channel.js'
 import type { Connection } from './connection.js'
+import type { Hand } from './in-hand.js'
+import type { BusMeters } from './meters.js'
 import { deferred, growingDelay, orAborted, sleep } from './waiting.js'
 
 /** A subscription's time on one channel. Deliveries are only good while it lasts. */
@@ -11,6 +13,8 @@ export type Session = {
   readonly consumerTag: string
   /** Aborted at its end: the channel is gone, or the subscription stops. */
   readonly signal: AbortSignal
+  /** Tells that a delivery was acknowledged or rejected. */
+  readonly settled: (delivery: ConsumeMessage) => void
 }
 
 export type Subscription = {
@@ -36,10 +40,11 @@ export const subscribe = (options: {
   /** Whether `Connection.pauseConsumers` holds it; so it does unless this says no. */
   pausable?: boolean
   log: Log
+  meters?: BusMeters | undefined
   deliver: (delivery: ConsumeMessage, session: Session) => void
   finish: (session: Session) => Promise<void>
 }): Subscription => {
-  const { connection, prepare, prefetch, pausable = true, log, deliver, finish } = options
+  const { connection, prepare, prefetch, pausable = true, log, meters, deliver, finish } = options
   const stopping = new AbortController()
   const isStopping = (): boolean => stopping.signal.aborted
   let running: Promise<void> | undefined
@@ -56,19 +61,23 @@ export const subscribe = (options: {
     setMaxListeners(0, signal) // every message that waits listens
     const cancelled = deferred()
     let current: Session | undefined
+    let hand: Hand | undefined
+    const settled = (delivery: ConsumeMessage) => hand?.settled(delivery)
     try {
       await open.channel.prefetch(prefetch)
       const queue = await prepare(open.channel)
+      hand = meters?.inHand.open(queue)
       // Deliveries that came in one read with the answer are handed over before the await below goes on.
       const { consumerTag } = await open.channel.consume(queue, (delivery) => {
         if (delivery === null) {
           cancelled.resolve()
           return
         }
-        current ??= { open, consumerTag: delivery.fields.consumerTag, signal }
+        hand?.take(delivery)
+        current ??= { open, consumerTag: delivery.fields.consumerTag, signal, settled }
         deliver(delivery, current)
       })
-      session = current ??= { open, consumerTag, signal }
+      session = current ??= { open, consumerTag, signal, settled }
       if (isStopping()) return false
       log.debug({ queue, prefetch }, 'consuming')
       consuming.resolve()
@@ -83,6 +92,7 @@ export const subscribe = (options: {
     } finally {
       ended.abort()
       session = undefined
+      hand?.close()
       await open.close()
     }
   }

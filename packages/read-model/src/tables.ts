@@ -14,6 +14,7 @@ import type {
 import type { DeliveriesTable } from './deliveries/table.js'
 import type { DispatchesTable } from './dispatches/table.js'
 import type { ExitCriteriaResultsTable } from './evaluations/table.js'
+import type { ServiceFiguresTable } from './figures/table.js'
 import type { ParkedStreamsTable, ProjectionGatesTable } from './gates/table.js'
 import type { AgentHeartbeatsTable } from './heartbeats/table.js'
 import type { JourneyEventsTable } from './history/table.js'
@@ -53,6 +54,7 @@ export type OperationalTables = {
   timers: TimersTable
   dispatches: DispatchesTable
   admissions: AdmissionsTable
+  service_figures: ServiceFiguresTable
   archive_jobs: ArchiveJobsTable
   begun_deliveries: BegunDeliveriesTable
   partitions: PartitionsTable
@@ -88,6 +90,7 @@ export const operationalTables = [
   'timers',
   'dispatches',
   'admissions',
+  'service_figures',
   'archive_jobs',
   'begun_deliveries',
   'partitions',

@@ -10,6 +10,7 @@ export {
   type Detail,
   type Family,
 } from './errors.js'
+export { createFigures, type Figure } from './figures.js'
 export { healthServer, readiness, type Check, type Readiness } from './health.js'
 export { asPart, inOrder, inTheBackground, runUntilSignal, type Part } from './lifecycle.js'
 export { createLog, silentLog, type Log } from './log.js'

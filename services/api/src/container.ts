@@ -9,11 +9,12 @@ import {
   type Connection,
   type Publisher,
 } from '@journey/messaging'
-import { createDatabase, readModelConsumer, retryParked, type Database } from '@journey/read-model'
+import { createDatabase, readModelConsumer, reportFigures, retryParked, type Database } from '@journey/read-model'
 import {
   asPart,
   codeOf,
   createLog,
+  createFigures,
   createRegistry,
   healthServer,
   inOrder,
@@ -157,6 +158,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
       [
         healthServer({ host, port, registry, checks, info: { service, version } }),
         asPart('database', database),
+        reportFigures({ db: database.db, service, read: createFigures(registry), log }),
         asPart('event store', eventStore),
         inTheBackground(connection),
         leadingTriage({ db: database.db, triage: context.get(tokens.triage), log }),

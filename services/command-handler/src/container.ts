@@ -36,12 +36,14 @@ import {
   keepDeadLetter,
   noteHeartbeat,
   purge,
+  reportFigures,
   resolveRetried,
   type Database,
 } from '@journey/read-model'
 import {
   asPart,
   createLog,
+  createFigures,
   createRegistry,
   healthServer,
   inOrder,
@@ -150,6 +152,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       queue: commandQueue,
       prefetch: settings.prefetch,
       log,
+      meters: busMeters,
       handler: pipeline(
         observe(busMeters),
         correlate(log),
@@ -158,7 +161,8 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
           publisher,
           service,
           steps: retrySteps,
-          breaker: createBreaker({ name: commandQueue, probe, log }),
+          meters: busMeters,
+          breaker: createBreaker({ name: commandQueue, probe, log, meters: busMeters }),
         }),
         stopPoison(begunIn(db)),
         createCommandConsumer({ handle, reply, meters }),
@@ -191,6 +195,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       [
         health,
         asPart('database', database),
+        reportFigures({ db, service, read: createFigures(registry), log }),
         asPart('event store', store),
         connection,
         control,

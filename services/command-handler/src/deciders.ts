@@ -100,7 +100,7 @@ export const createDeciders = ({
 
 /** `$causationId` and the digest are the repository's to add. */
 const metadataOf = (
-  { command, actor, correlationId, metadata }: ReadCommand,
+  { command, actor, correlationId, sentAt, metadata }: ReadCommand,
   at: string,
   version: string,
 ): Omit<StoredMetadata, '$causationId' | 'command_digest'> & { traceparent?: string } => ({
@@ -110,5 +110,14 @@ const metadataOf = (
   source: 'command-handler',
   actor: actor satisfies Actor,
   command_type: command.type,
+  command_at: plausible(sentAt, at) ?? at,
   ...(typeof metadata.traceparent === 'string' && { traceparent: metadata.traceparent }),
 })
+
+/** Commands wait for a day at most; a time beyond that is of another clock, or an example's. */
+const longestMs = 86_400_000
+
+const plausible = (sentAt: string | undefined, now: string): string | undefined => {
+  const ageMs = sentAt === undefined ? NaN : Date.parse(now) - Date.parse(sentAt)
+  return ageMs >= 0 && ageMs <= longestMs ? new Date(sentAt!).toISOString() : undefined
+}

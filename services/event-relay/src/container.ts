@@ -1,8 +1,8 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { eventQueuesOf, exchanges, topologyFor, sealOf } from '@journey/contracts'
-import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
+import { eventQueuesOf, exchanges, sealOf, selectionOf, topologyFor } from '@journey/contracts'
+import { backlogAfter, createEventStore, sealedStore, type EventStore } from '@journey/event-store'
 import {
   createBusMeters,
   createConnection,
@@ -23,6 +23,7 @@ import {
   noteReturn,
   partitionsOf,
   positionBefore,
+  reportFigures,
   runReplays,
   saveCheckpoint,
   type Database,
@@ -30,6 +31,7 @@ import {
 import {
   asPart,
   createLog,
+  createFigures,
   createRegistry,
   healthServer,
   inOrder,
@@ -38,7 +40,7 @@ import {
   type Part,
 } from '@journey/runtime'
 import { createHearing, missingBindings, type Hearing, type HearingPlaces } from './hearing.js'
-import { createRelayMeters, type RelayMeters } from './meters.js'
+import { createRelayMeters, tellRelayLag, type RelayMeters } from './meters.js'
 import { createRedelivery } from './redelivery.js'
 import { createRelay } from './relay.js'
 import type { Settings } from './settings.js'
@@ -137,6 +139,12 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     const meters = context.get<BusMeters>(tokens.meters)
     const { db } = database
     const hearing = context.get<Hearing>(tokens.hearing)
+    let isLeading = false
+    const backlog = async () =>
+      isLeading
+        ? backlogAfter(store, (await loadCheckpoint(db, service)) ?? 'start', { isMeant: selectionOf({}), most: 1_000 })
+        : undefined
+    tellRelayLag(registry, backlog, log)
     const relay = createRelay({
       store,
       log,
@@ -149,7 +157,17 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         save: (position) => saveCheckpoint(db, service, position),
         note: (position, at) => notePosition(db, position, at),
       },
-      lead: (signal, work) => lead({ db, name: service, log, signal, work }),
+      lead: (signal, work) =>
+        lead({
+          db,
+          name: service,
+          log,
+          signal,
+          work: async (leading) => {
+            isLeading = true
+            await work(leading).finally(() => (isLeading = false))
+          },
+        }),
     })
     const redelivery = createRedelivery({
       store,
@@ -185,7 +203,15 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     })
     return inOrder(
       service,
-      [health, asPart('database', database), asPart('event store', store), connection, relay, replays],
+      [
+        health,
+        asPart('database', database),
+        reportFigures({ db, service, read: createFigures(registry), log }),
+        asPart('event store', store),
+        connection,
+        relay,
+        replays,
+      ],
       log,
     )
   })

@@ -7,7 +7,7 @@ export const publicationOf = (stored: Stored): Publication | undefined => {
   if (!event) return undefined
   const clientId = event.data.client_id
   const partitionKey = partitionKeyOf(stored.stream, typeof clientId === 'string' ? clientId : undefined)
-  const { traceparent } = stored.metadata
+  const { traceparent, command_at: commandAt } = stored.metadata
   return {
     exchange: exchanges.events.name,
     key: event.event_type,
@@ -23,6 +23,7 @@ export const publicationOf = (stored: Stored): Publication | undefined => {
         revision: stored.revision,
         position: String(stored.position),
         'partition-key': partitionKey,
+        ...(typeof commandAt === 'string' && { 'command-at': commandAt }),
         ...(typeof traceparent === 'string' && { traceparent }),
         CC: [bucketKey(bucketOf(partitionKey))],
       },

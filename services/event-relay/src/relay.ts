@@ -114,7 +114,6 @@ export const createRelay = ({
     }
     await publisher.publish({ position: event.position, at: event.createdAt }, publication)
     meters.relayed.inc({ type: publication.key })
-    meters.lag.set(Math.max(0, (Date.now() - Date.parse(event.createdAt)) / 1000))
     return true
   }
 

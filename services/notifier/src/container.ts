@@ -32,6 +32,7 @@ import {
   begunIn,
   createDatabase,
   keepDeadLetter,
+  reportFigures,
   resolveRetried,
   storeDelivery,
   type Database,
@@ -39,6 +40,7 @@ import {
 import {
   asPart,
   createLog,
+  createFigures,
   createRegistry,
   healthServer,
   inOrder,
@@ -161,14 +163,16 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         queue,
         prefetch: settings.prefetch,
         log,
+        meters: busMeters,
         handler: pipeline(
           observe(busMeters),
           correlate(log),
           closeRetried((retried) => resolveRetried(db, [retried], service)),
           settle({
             publisher: createPublisher({ connection, meters: busMeters }),
-            breaker: createBreaker({ name: queue, probe, log }),
+            breaker: createBreaker({ name: queue, probe, log, meters: busMeters }),
             service,
+            meters: busMeters,
           }),
           stopPoison(begunIn(db)),
           createNotifier({
@@ -206,6 +210,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       [
         health,
         asPart('database', database),
+        reportFigures({ db, service, read: createFigures(registry), log }),
         ...(client && courier ? [asPart('crm webhook client', client), courier] : []),
         connection,
         drain(notifierQueue),

@@ -35,6 +35,7 @@ import {
   partitionsOf,
   passRates,
   readModelConsumer,
+  reportFigures,
   resolveRetried,
   runReplays,
   takeBackBegun,
@@ -47,6 +48,7 @@ import {
 import {
   asPart,
   createLog,
+  createFigures,
   createRegistry,
   healthServer,
   inOrder,
@@ -235,7 +237,16 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     })
     return inOrder(
       service,
-      [health, asPart('database', database), asPart('event store', store), connection, control, queues, replays],
+      [
+        health,
+        asPart('database', database),
+        reportFigures({ db, service, read: createFigures(registry), log }),
+        asPart('event store', store),
+        connection,
+        control,
+        queues,
+        replays,
+      ],
       log,
     )
   })

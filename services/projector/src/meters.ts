@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Summary, type Registry } from 'prom-client'
 import { stages, type StageId } from '@journey/domain'
 import type { Applied, CurrentStage, Step } from '@journey/read-model'
 import type { Log } from '@journey/runtime'
@@ -79,6 +79,21 @@ export const createProjectorMeters = (registry: Registry, counts: Counts, log: L
   const lag = new Gauge({
     name: 'journey_projection_lag_seconds',
     help: 'From the moment of the newest event applied to its row being visible',
+    registers,
+  })
+  const critical = new Histogram({
+    name: 'journey_critical_time_seconds',
+    help: 'From a command being sent to what it led to being visible, event by event',
+    buckets: [0.005, 0.01, 0.015, 0.025, 0.05, 0.08, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, minute, 10 * minute],
+    registers,
+  })
+  const recentCritical = new Summary({
+    name: 'journey_critical_time_recent_seconds',
+    help: 'The same, of the last five minutes',
+    percentiles: [0.5, 0.99],
+    maxAgeSeconds: 5 * minute,
+    ageBuckets: 5,
+    pruneAgedBuckets: true,
     registers,
   })
   gauge(registry, log, 'journey_active_count', 'Journeys under way, by stage', 'stage', async () => {
@@ -169,14 +184,25 @@ export const createProjectorMeters = (registry: Registry, counts: Counts, log: L
   }
 
   return {
-    applied: ({ applied, duplicates, healed, parked, results }: Applied<Step>): void => {
+    /** @param commandTimes when the commands behind the events were sent, by event id; of events that the bus brought */
+    applied: (
+      { applied, duplicates, healed, parked, results }: Applied<Step>,
+      commandTimes: ReadonlyMap<string, string> = new Map(),
+    ): void => {
       events.inc({ outcome: 'applied' }, applied)
       events.inc({ outcome: 'duplicate' }, duplicates)
       events.inc({ outcome: 'healed' }, healed)
       events.inc({ outcome: 'parked' }, parked)
-      for (const step of results) count(step)
+      const now = new Date().toISOString()
+      for (const step of results) {
+        count(step)
+        const sentAt = commandTimes.get(step.recorded.id)
+        if (sentAt === undefined || Number.isNaN(Date.parse(sentAt))) continue
+        critical.observe(secondsBetween(sentAt, now))
+        recentCritical.observe(secondsBetween(sentAt, now))
+      }
       const last = results.at(-1)
-      if (last) lag.set(Math.max(0, secondsBetween(last.recorded.at, new Date().toISOString())))
+      if (last) lag.set(Math.max(0, secondsBetween(last.recorded.at, now)))
     },
     unreadable: (): void => events.inc({ outcome: 'unreadable' }),
   }

@@ -27,12 +27,15 @@ export const createProjector =
     const events: Recorded[] = []
     const retried: Retried[] = []
     const again = new Set<string>()
+    const commandTimes = new Map<string, string>()
     const unreadable: { message: Message; error: unknown }[] = []
     for (const message of messages) {
       try {
         const event = readEvent(message.body)
         events.push(event)
         if (message.redelivered) again.add(event.stream)
+        const commandAt = message.properties.headers['command-at']
+        if (typeof commandAt === 'string') commandTimes.set(event.id, commandAt)
         const mark = retriedOf(message.properties.headers)
         if (mark) retried.push(mark)
       } catch (error) {
@@ -41,7 +44,7 @@ export const createProjector =
       }
     }
     for (const applied of events.length > 0 ? await apply(events, again) : []) {
-      meters.applied(applied)
+      meters.applied(applied, commandTimes)
       for (const { stream, first_revision, code, message } of applied.parkedNow)
         log.error({ stream, revision: first_revision, code, reason: message }, 'a stream was put aside')
       if (applied.healed > 0)

@@ -48,6 +48,7 @@ import {
   liveAgents,
   overdueByStage,
   registeredAgents,
+  reportFigures,
   resolveRetried,
   waitingDispatches,
   type Database,
@@ -55,6 +56,7 @@ import {
 import {
   asPart,
   createLog,
+  createFigures,
   createRegistry,
   healthServer,
   inOrder,
@@ -216,6 +218,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       queue: sagaQueue,
       prefetch: settings.prefetch,
       log,
+      meters: busMeters,
       handler: pipeline(
         observe(busMeters),
         correlate(log),
@@ -224,9 +227,11 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
           publisher,
           service,
           steps: retrySteps,
+          meters: busMeters,
           breaker: createBreaker({
             name: sagaQueue,
             log,
+            meters: busMeters,
             probe: async () => {
               await Promise.all([database.check(), store.check(), connection.check()])
             },
@@ -269,6 +274,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       [
         health,
         asPart('database', database),
+        reportFigures({ db, service, read: createFigures(registry), log }),
         asPart('event store', store),
         connection,
         control,

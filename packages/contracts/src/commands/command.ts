@@ -33,6 +33,8 @@ export type ReadCommand = {
   actor: Actor
   correlationId: string
   causationId: string | undefined
+  /** When its sender says that it was sent. */
+  sentAt: string | undefined
   metadata: JsonObject
 }
 
@@ -97,6 +99,7 @@ export const readCommand = (incoming: Incoming): ReadCommand => {
     actor: actorOf(metadata.actor, source),
     correlationId: isText(metadata.correlation_id, 255) ? metadata.correlation_id : (id as string),
     causationId: isText(metadata.causation_id, 255) ? metadata.causation_id : undefined,
+    sentAt: typeof body.timestamp === 'string' ? body.timestamp : undefined,
     metadata,
   }
 }

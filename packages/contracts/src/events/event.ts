@@ -33,6 +33,8 @@ export type StoredMetadata = {
   actor: Actor
   command_type: string
   command_digest: string
+  /** When the command was sent, by its sender's clock; for telling how long it took to become visible. */
+  command_at?: Instant
 }
 
 /** What the event store hands out of one event; structurally the adapter's own type. */
