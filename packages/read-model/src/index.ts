@@ -104,7 +104,7 @@ export { readModelConsumer } from './projection/consumer.js'
 export { applyBatch, parkUntried, retryParked, type Applied, type Consumer } from './gates/apply-batch.js'
 export { appliedEvents, appliedRevision } from './gates/gates.js'
 export { figuresEveryMs, reportFigures, serviceReports, type ServiceReport } from './figures/figures.js'
-export { parkedStreams } from './gates/parked.js'
+export { parkedOverview, parkedStreams } from './gates/parked.js'
 export { activeByStage } from './journeys/active.js'
 export { passRates } from './evaluations/pass-rates.js'
 export {
@@ -119,13 +119,14 @@ export {
 } from './commands/outcomes.js'
 export { keepDeadLetter, type DeadCommand, type Letter } from './dead-letters/keep.js'
 export { resolveRetried, resolveTasks } from './dead-letters/resolve.js'
-export { deadLetterCounts, purgeDeadLetters } from './dead-letters/care.js'
+export { deadLetterCounts, purgeDeadLetters, type DeadLetterCounts } from './dead-letters/care.js'
 export {
   deadLetterJobOf,
   endDeadLetterJob,
   nextDeadLetterJob,
   noteItem,
   requestDeadLetterJob,
+  runningDeadLetterJobs,
   waitingItems,
   type DeadLetterJob,
 } from './dead-letters/jobs.js'

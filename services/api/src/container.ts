@@ -9,7 +9,14 @@ import {
   type Connection,
   type Publisher,
 } from '@journey/messaging'
-import { createDatabase, readModelConsumer, reportFigures, retryParked, type Database } from '@journey/read-model'
+import {
+  createDatabase,
+  positionBefore,
+  readModelConsumer,
+  reportFigures,
+  retryParked,
+  type Database,
+} from '@journey/read-model'
 import {
   asPart,
   codeOf,
@@ -26,10 +33,13 @@ import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import { archiveKeeper } from './archive/keeper.js'
 import { createDesk, type Desk } from './desk.js'
+import { createFeed } from './events/feed.js'
 import { createFreshness, type Freshness } from './journeys/freshness.js'
 import { createListener } from './listener.js'
 import { createServer } from './server.js'
 import { accessOf, archiveOf, type Access, type ApiSettings } from './settings.js'
+import { createReadQueues } from './system/queues.js'
+import { createStats } from './system/stats.js'
 import { createDeadLetterGauges } from './triage/care.js'
 import { leadingTriage } from './triage/leading.js'
 import { createTriage, type Triage } from './triage/triage.js'
@@ -151,6 +161,17 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
         queueExists: (queue) => queueExists(connection, queue),
         privacy: { store: eventStore, masterKeys: settings.encryption && masterKeysOf(settings.encryption) },
         archive,
+        events: {
+          store: eventStore,
+          positionBefore: (at) => positionBefore(database.db, at),
+          feed: createFeed({ store: eventStore, log }),
+        },
+        stats: createStats({
+          db: database.db,
+          store: eventStore,
+          readQueues: createReadQueues(settings.amqpManagementUrl, settings.amqpUrl),
+          checks,
+        }),
       })
     const { healthHost: host, healthPort: port } = settings
     return inOrder(

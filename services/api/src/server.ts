@@ -16,14 +16,17 @@ import { approvalRoutes } from './routes/approvals.js'
 import { archiveRoutes } from './routes/archive.js'
 import { commandRoutes } from './routes/commands.js'
 import { deadLetterRoutes } from './routes/dead-letters.js'
+import { eventRoutes, type EventRoutes } from './routes/events.js'
 import { historyRoutes } from './routes/history.js'
 import { journeyCommands } from './routes/journey-commands.js'
 import { journeyRoutes } from './routes/journeys.js'
 import { operationRoutes } from './routes/operations.js'
 import { privacyRoutes, type PrivacyOptions } from './routes/privacy.js'
 import { replayRoutes } from './routes/replays.js'
+import { statsRoutes } from './routes/stats.js'
 import { unitOfWorkRoutes } from './routes/units-of-work.js'
 import { bearer, onlyLoopbackNames, securityHeaders } from './security.js'
+import type { Stats } from './system/stats.js'
 import type { Triage } from './triage/triage.js'
 
 export type ServerOptions = {
@@ -45,6 +48,8 @@ export type ServerOptions = {
   /** Undefined where nothing is archived. */
   archive: Storage | undefined
   privacy: PrivacyOptions
+  events: EventRoutes
+  stats: () => Promise<Stats>
 }
 
 /** The HTTP server with all its routes, ready to listen. */
@@ -81,6 +86,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   await serveDocument(app, { version, needsToken: token !== undefined })
 
   operationRoutes(app, { checks, registry })
+  app.get('/', { schema: { hide: true }, config: { open: true } }, (_request, reply) => reply.redirect('/docs'))
   await app.register(
     (api, _options, done) => {
       api.addHook('onRequest', token === undefined ? onlyLoopbackNames : bearer(token))
@@ -96,6 +102,8 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       replayRoutes(api, db, options.queueExists)
       archiveRoutes(api, db, options.archive)
       privacyRoutes(api, db, options.privacy)
+      eventRoutes(api, options.events)
+      statsRoutes(api, options.stats)
       done()
     },
     { prefix: '/api/v1' },
@@ -104,6 +112,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   app.addHook('preClose', (done) => {
     desk.stop()
     freshness.stop()
+    options.events.feed.stop()
     done()
   })
   return app
@@ -132,6 +141,7 @@ const measure = (app: FastifyInstance, registry: Registry): void => {
   })
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown'
+    if (route.endsWith('/events/live')) return done() // takes as long as its reader likes
     duration.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
     done()
   })

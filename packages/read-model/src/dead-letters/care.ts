@@ -4,21 +4,37 @@ import type { Tables } from '../tables.js'
 import { orderedConsumer } from './parked.js'
 import type { DeadLetterState } from './table.js'
 
+export type DeadLetterCounts = {
+  byState: ReadonlyMap<DeadLetterState, number>
+  overdue: number
+  /** Open ones that killed their handler again and again. */
+  poison: number
+  oldestOpenAt: Instant | null
+}
+
 /** How many dead letters there are by state, parked streams among the open ones, and how many are open for too long. */
-export const deadLetterCounts = async (
-  db: Kysely<Tables>,
-  overdueAfterDays: number,
-): Promise<{ byState: ReadonlyMap<DeadLetterState, number>; overdue: number }> => {
-  const { rows } = await sql<{ state: DeadLetterState; count: number; overdue: number }>`
+export const deadLetterCounts = async (db: Kysely<Tables>, overdueAfterDays: number): Promise<DeadLetterCounts> => {
+  const { rows } = await sql<{
+    state: DeadLetterState
+    count: number
+    overdue: number
+    poison: number
+    oldest: string | null
+  }>`
     select state, count(*) as count,
+      count(*) filter (where state = 'open' and reason = 'poison') as poison,
+      min(since) filter (where state = 'open') as oldest,
       count(*) filter (where state = 'open' and since < now() - make_interval(days => ${overdueAfterDays})) as overdue
-    from (select state, created_at as since from dead_letters
+    from (select state, created_at as since, reason from dead_letters
       union all
-      select case when discarded_at is null then 'open' else 'discarded' end, parked_at from parked_streams where consumer = ${orderedConsumer}) entries
+      select case when discarded_at is null then 'open' else 'discarded' end, parked_at, 'parked'
+      from parked_streams where consumer = ${orderedConsumer}) entries
     group by state`.execute(db)
   return {
     byState: new Map(rows.map(({ state, count }) => [state, count])),
     overdue: rows.reduce((sum, { overdue }) => sum + overdue, 0),
+    poison: rows.reduce((sum, { poison }) => sum + poison, 0),
+    oldestOpenAt: rows.find(({ state }) => state === 'open')?.oldest ?? null,
   }
 }
 

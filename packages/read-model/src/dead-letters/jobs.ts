@@ -66,6 +66,16 @@ export const nextDeadLetterJob = (db: Kysely<Tables>): Promise<DeadLetterJobRow 
     .limit(1)
     .executeTakeFirst()
 
+/** How many jobs run. */
+export const runningDeadLetterJobs = async (db: Kysely<Tables>): Promise<number> => {
+  const { count } = await db
+    .selectFrom('dead_letter_jobs')
+    .select(sql<number>`count(*)`.as('count'))
+    .where('state', '=', 'running')
+    .executeTakeFirstOrThrow()
+  return count
+}
+
 /** The next of a job's set that wait, in order. */
 export const waitingItems = (
   db: Kysely<Tables>,

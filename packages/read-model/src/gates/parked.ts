@@ -84,6 +84,24 @@ export const unpark = async (
     .execute()
 }
 
+/** How many streams a consumer has put aside, and the one that has waited longest. */
+export const parkedOverview = async (
+  db: Kysely<Tables>,
+  consumer: string,
+): Promise<{ streams: number; oldest: { stream: string; since: string } | null }> => {
+  const rows = await db
+    .selectFrom('parked_streams')
+    .select(['stream', 'parked_at as since'])
+    .select(sql<number>`count(*) over ()`.as('streams'))
+    .where('consumer', '=', consumer)
+    .orderBy('parked_at')
+    .orderBy('stream')
+    .limit(1)
+    .execute()
+  const [first] = rows
+  return { streams: first?.streams ?? 0, oldest: first ? { stream: first.stream, since: first.since } : null }
+}
+
 /** Every stream that a consumer has put aside, the oldest first. */
 export const parkedStreams = (db: Kysely<Tables>, consumer: string): Promise<ParkedStream[]> =>
   db

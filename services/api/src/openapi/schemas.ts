@@ -93,6 +93,22 @@ const erasure = every({
   removed: nullable(object),
 })
 
+const number = { type: 'number' } as const
+const countBy = { type: 'object', additionalProperties: number } as const
+
+/** A part of the stats: with its figures while they are `known`, with a `reason` while they are not. */
+const told = (properties: Record<string, object>) => ({
+  type: 'object',
+  required: ['status'],
+  properties: {
+    status: { type: 'string', enum: ['known', 'unknown'] },
+    reason: { type: 'string', description: 'Why it is unknown' },
+    ...properties,
+  },
+})
+
+const replayInStats = every({ id: text, consumer: text, mode: text, done: integer, total: nullable(integer) })
+
 /** Every named schema of the document. */
 export const schemas: Record<string, object> = {
   Problem: {
@@ -396,4 +412,99 @@ export const schemas: Record<string, object> = {
     },
   },
   ErasureList: every({ items: listOf(erasure) }),
+  BusEvent: every({
+    event_id: text,
+    event_type: text,
+    event_version: text,
+    timestamp: instant,
+    source: text,
+    data: object,
+    metadata: {
+      ...object,
+      description: 'correlation_id, causation_id, actor, stream, revision, position and what more was recorded',
+    },
+  }),
+  EventPage: every({
+    items: listOf(ref('BusEvent')),
+    next_cursor: { ...nullable(text), description: 'Null at the end of the log' },
+    last_cursor: { ...nullable(text), description: 'Behind what was looked at: for what will have happened later' },
+  }),
+  Stats: every({
+    at: instant,
+    servers: told({ checks: { ...object, description: 'As `/ready` tells them' } }),
+    services: told({
+      items: listOf(
+        every({
+          service: text,
+          instance: { type: 'string', description: 'Host and process' },
+          status: { type: 'string', enum: ['running', 'silent'] },
+          started_at: instant,
+          last_heard_at: instant,
+        }),
+      ),
+    }),
+    journeys: told({ active: { ...countBy, description: 'By stage' } }),
+    rates: told({
+      published_per_second: number,
+      consumed_per_second: number,
+      published: { ...countBy, description: 'Per second, by exchange' },
+      consumed: { ...countBy, description: 'Per second, by queue' },
+    }),
+    lags: listOf(
+      every({
+        consumer: text,
+        queue: { ...nullable(text), description: 'Null for the relay, which reads the log' },
+        events: nullable(integer),
+        at_least: { type: 'boolean', description: 'There are more than were counted' },
+        seconds: { ...nullable(number), description: 'Age of the oldest' },
+        consumers: nullable(integer),
+        reason: { ...nullable(text), description: 'Why something is null' },
+      }),
+    ),
+    critical_time: told({
+      p50_seconds: {
+        ...nullable(number),
+        description: 'From a command being sent to its rows being visible, of the last five minutes',
+      },
+      p99_seconds: nullable(number),
+      events: integer,
+    }),
+    queues: told({
+      items: listOf(
+        every({
+          queue: text,
+          ready: integer,
+          unacknowledged: integer,
+          consumers: integer,
+          publish_rate: number,
+          deliver_rate: number,
+          ack_rate: number,
+        }),
+      ),
+    }),
+    retries: told({ items: listOf(every({ queue: text, delay: text, waiting: integer })) }),
+    parked: told({ streams: integer, oldest: nullable(every({ stream: text, since: instant })) }),
+    dead_letters: told({
+      open: integer,
+      retrying: integer,
+      resolved: integer,
+      discarded: integer,
+      overdue: { ...integer, description: 'Open for more than 5 days' },
+      poison: { ...integer, description: 'Open ones that killed their handler again and again' },
+      oldest_open_at: nullable(instant),
+    }),
+    jobs: told({ running: { ...integer, description: 'Retries of many dead letters' } }),
+    replays: told({ running: listOf(replayInStats), paused: listOf(replayInStats) }),
+    order: told({ gaps_healed: integer, duplicates_dropped: integer }),
+    breakers: told({
+      items: listOf(
+        every({
+          service: text,
+          instance: text,
+          of: { type: 'string', description: 'The queue whose consumer pauses, or the channel to the world outside' },
+          state: { type: 'string', enum: ['closed', 'half_open', 'open'] },
+        }),
+      ),
+    }),
+  }),
 }

@@ -1,12 +1,14 @@
 import type { Storage } from '@journey/archive'
 import { commandQueue, exchanges, type CommandAnswer, type Recorded } from '@journey/contracts'
-import { testDatabase, testVhost } from '@journey/embedded/testing'
+import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { createEventStore, type EventStore } from '@journey/event-store'
 import { createConnection, createPublisher, queueExists } from '@journey/messaging'
 import { createCuttableLink, openTestBroker, type CuttableLink, type TestBroker } from '@journey/messaging/testing'
 import { migrate } from '@journey/migrations'
 import {
   applyBatch,
   createDatabase,
+  positionBefore,
   project,
   retryParked,
   settle,
@@ -18,7 +20,10 @@ import { createRegistry, silentLog } from '@journey/runtime'
 import type { FastifyInstance } from 'fastify'
 import { createDesk } from '../desk.js'
 import { createFreshness } from '../journeys/freshness.js'
+import { createFeed } from '../events/feed.js'
 import { createServer } from '../server.js'
+import { createReadQueues } from '../system/queues.js'
+import { createStats } from '../system/stats.js'
 import { createTriage, type Triage } from '../triage/triage.js'
 
 /** An API of its own on real servers, both reached through links that can be cut. */
@@ -27,6 +32,8 @@ export type House = {
   triage: Triage
   db: Database['db']
   broker: TestBroker
+  /** The run's; streams are told apart by their names. */
+  store: EventStore
   toBroker: CuttableLink
   toDatabase: CuttableLink
   /** Brings events into the read model, as the projector does. */
@@ -73,13 +80,25 @@ export const withHouse = async (
     now: () => new Date(),
     log,
   })
+  const store = createEventStore({ url: testEventStoreUrl(), log })
+  const checks = { database: () => database.check(), broker: () => connection.check() }
   const app = await createServer({
     stages: [{ stage_id: 'sandbox', name: 'Sandbox', duration_target_days: 15 }],
     db: database.db,
     desk: createDesk({ db: database.db, publisher, log }),
     triage,
     freshness: createFreshness(database.db),
-    checks: { database: () => database.check(), broker: () => connection.check() },
+    checks,
+    events: {
+      store,
+      positionBefore: (at) => positionBefore(database.db, at),
+      feed: createFeed({ store, log, beatMs: 200 }),
+      patienceMs: 1_000,
+    },
+    stats: createStats(
+      { db: database.db, store, readQueues: createReadQueues(vhost.managementUrl, vhost.url), checks },
+      0,
+    ),
     registry: createRegistry('api'),
     log,
     version: '1.0.0',
@@ -95,6 +114,7 @@ export const withHouse = async (
       triage,
       db: direct.db,
       broker,
+      store,
       toBroker,
       toDatabase,
       apply: async (events) => {
@@ -115,6 +135,7 @@ export const withHouse = async (
   } finally {
     await app.close()
     await connection.stop()
+    await store.stop()
     await broker.close()
     await Promise.all([database.stop(), direct.stop()])
     await Promise.all([toBroker.close(), toDatabase.close()])
