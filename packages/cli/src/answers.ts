@@ -224,3 +224,46 @@ export type Encryption = {
   data_keys: { master_key: string; known: boolean; count: number }[]
   destroyed: number
 }
+
+/** A part of the stats; without its figures while it is unknown. */
+export type Told<T> = ({ status: 'known' } & T) | { status: 'unknown'; reason: string }
+
+export type ReplayInStats = { id: string; consumer: string; mode: string; done: number; total: number | null }
+
+export type Stats = {
+  at: string
+  servers: Told<{ checks: Record<string, { ok: boolean; error?: string }> }>
+  services: Told<{
+    items: { service: string; instance: string; status: string; started_at: string; last_heard_at: string }[]
+  }>
+  journeys: Told<{ active: Record<string, number> }>
+  rates: Told<{ published_per_second: number; consumed_per_second: number }>
+  lags: {
+    consumer: string
+    queue: string | null
+    events: number | null
+    at_least: boolean
+    seconds: number | null
+    consumers: number | null
+    reason: string | null
+  }[]
+  critical_time: Told<{ p50_seconds: number | null; p99_seconds: number | null; events: number }>
+  queues: Told<{
+    items: { queue: string; ready: number; unacknowledged: number; consumers: number; ack_rate: number }[]
+  }>
+  retries: Told<{ items: { queue: string; delay: string; waiting: number }[] }>
+  parked: Told<{ streams: number; oldest: { stream: string; since: string } | null }>
+  dead_letters: Told<{
+    open: number
+    retrying: number
+    resolved: number
+    discarded: number
+    overdue: number
+    poison: number
+    oldest_open_at: string | null
+  }>
+  jobs: Told<{ running: number }>
+  replays: Told<{ running: ReplayInStats[]; paused: ReplayInStats[] }>
+  order: Told<{ gaps_healed: number; duplicates_dropped: number }>
+  breakers: Told<{ items: { service: string; of: string; state: string }[] }>
+}

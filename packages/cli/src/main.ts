@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { run } from './program.js'
 
@@ -9,6 +10,8 @@ const user = (): string => {
     return 'journey-cli'
   }
 }
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
 const interrupt = new AbortController()
 process.once('SIGINT', () => interrupt.abort(new Error('interrupted')))
@@ -25,5 +28,6 @@ process.exitCode = await run(process.argv.slice(2), {
   isTerminal: process.stdout.isTTY,
   terminal: process.stderr.isTTY ? process.stderr : undefined,
   user: user(),
+  version,
   signal: interrupt.signal,
 })

@@ -13,6 +13,7 @@ const cli = async (args: string[], env: Record<string, string> = {}, isTerminal 
     out: (text) => (written.out += text),
     err: (text) => (written.err += text),
     isTerminal,
+    version: '0.0.0',
     user: 'jürgen',
     signal: new AbortController().signal,
   })
@@ -269,6 +270,7 @@ describe('the configuration in effect', () => {
     expect(of('DATABASE_URL')).to.deep.equal([
       { name: 'DATABASE_URL', value: 'postgres://user:***@db/journeys', origin: 'environment' },
     ])
+    expect(of('JOURNEY_PROJECTOR_BATCH')[0]).to.deep.include({ value: 200, origin: 'default' })
     expect(of('RABBITMQ_PORT')[0]).to.deep.include({ value: 5672, origin: 'default' })
     expect(of('orchestrator.max_concurrent_journeys')[0]).to.deep.include({ value: 100, origin: configDir })
     expect(of('stages.sandbox.search_quality.min_precision')[0]).to.deep.include({

@@ -27,6 +27,8 @@ export type World = {
   terminal?: NodeJS.WritableStream | undefined
   /** The person at the keyboard; stands in the records for what they command. */
   user: string
+  /** Of the program. */
+  version: string
   /** Aborted by Ctrl-C. */
   signal: AbortSignal
 }
@@ -89,6 +91,7 @@ export const run = async (args: readonly string[], world: World): Promise<ExitCo
 const programOf = (action: Action, world: World): Command => {
   const program = new Command('journey-cli')
     .description('Starts, steers and follows journeys of clients from Sandbox through Pilot to Production.')
+    .version(world.version, '--version', 'the version of this checkout')
     .option('--api <url>', 'address of the API (JOURNEY_API_URL; default: the npm start of this folder)')
     .addOption(
       new Option('--format <format>', 'table for people, json for programs')

@@ -71,6 +71,8 @@ describe('the OpenAPI document', () => {
         ['DeadLetterPage', '/dead-letters'],
         ['DeadLetterGroups', '/dead-letters/groups'],
         ['DeadLetter', `/dead-letters/${id}`],
+        ['EventPage', '/events?limit=5'],
+        ['Stats', '/stats'],
         ['Problem', '/journeys/nobody'],
       ]
       for (const [name, url] of answers) {

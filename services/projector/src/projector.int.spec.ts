@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import { exchanges, fromStored, toBus, type Stored } from '@journey/contracts'
+import { sql } from 'kysely'
+import { exchanges, fromStored, toBus, type Recorded, type Stored, type StoredMetadata } from '@journey/contracts'
 import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore } from '@journey/event-store'
 import { createCuttableLink, eventually, openTestBroker } from '@journey/messaging/testing'
@@ -54,9 +55,16 @@ const setup = async () => {
     log,
     broker,
     health: async (path: string) => fetch(`http://127.0.0.1:${port}${path}`),
-    publish: async (event: Stored) => {
+    /** The values of a metric's series that have a label beginning so. */
+    figure: async (name: string, label: string): Promise<number[]> => {
+      const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+      const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) && line.includes(`"${label}`))
+      return lines.map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)))
+    },
+    publish: async (event: Stored, headers: Record<string, string> = {}) => {
       const { key, body, properties } = publicationOf(event)
-      await broker.publish(exchanges.events.name, key, body, properties)
+      const timestamp = Math.floor(Date.now() / 1000)
+      await broker.publish(exchanges.events.name, key, body, { ...properties, headers, timestamp })
     },
     hasAll: async () => {
       try {
@@ -117,6 +125,49 @@ describe('the projector', () => {
       await eventually('all rows', hasAll, 20_000).catch(mustHaveAll)
       link.cut()
       await eventually('ready again', async () => (await health('/ready')).status === 200)
+    }))
+
+  it('tells how far each partition is behind while it stands still, and that it is not once it goes on', () =>
+    withProjector(async ({ db, log, publish, hasAll, mustHaveAll, figure }) => {
+      const isBehind = async () =>
+        (await figure('journey_bus_lag_seconds', 'projector.events.')).some((lag) => lag > 1.5)
+      await db.transaction().execute(async (transaction) => {
+        await sql`lock table projection_gates in exclusive mode`.execute(transaction)
+        for (const event of log) await publish(event)
+        await eventually('a lag that grows', isBehind, 20_000)
+        const inHand = await figure('journey_bus_in_hand_count', 'projector.events.')
+        expect(inHand.some((count) => count > 0)).to.equal(true)
+      })
+      await eventually('all rows', hasAll, 20_000).catch(mustHaveAll)
+      await eventually('no lag', async () =>
+        (await figure('journey_bus_lag_seconds', 'projector.events.')).every((lag) => lag === 0),
+      )
+    }))
+
+  it('tells that its consumers are held back while PostgreSQL is away, and no longer afterwards', () =>
+    withProjector(async ({ log, publish, link, figure }) => {
+      const held = () => figure('journey_bus_paused', 'projector.events.')
+      expect(await held()).to.deep.equal([0, 0, 0, 0])
+      link.sever()
+      for (const event of log) await publish(event)
+      await eventually('held back', async () => (await held()).includes(1), 20_000)
+      link.mend()
+      await eventually('going on', async () => (await held()).every((value) => value === 0), 30_000)
+    }))
+
+  it('tells how long commands took to become visible, and how many duplicates came', () =>
+    withProjector(async ({ log, publish, hasAll, mustHaveAll, figure }) => {
+      const sentAt = new Date(Date.now() - 3_000).toISOString()
+      for (const event of log) await publish(event, { 'command-at': sentAt })
+      for (const event of log.slice(0, 5)) await publish(event, { 'command-at': sentAt })
+      await eventually('all rows', hasAll, 20_000).catch(mustHaveAll)
+      await eventually(
+        'the duplicates',
+        async () => (await figure('journey_projection_events_total', 'duplicate'))[0] === 5,
+      )
+      expect((await figure('journey_critical_time_seconds_count', ''))[0]).to.equal(log.length)
+      const [p50] = await figure('journey_critical_time_recent_seconds', '0.5')
+      expect(p50).to.be.within(3, 30)
     }))
 
   it('keeps what it cannot read as dead letters and goes on', () =>

@@ -9,6 +9,7 @@ const cli = async (...args: string[]) => {
     out: (text) => (written.out += text),
     err: (text) => (written.err += text),
     isTerminal: false,
+    version: '0.0.0',
     user: 'dana',
     signal: new AbortController().signal,
   })

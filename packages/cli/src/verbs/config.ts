@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { loadConfiguration, OrchestratorSettings, type Configuration } from '@journey/contracts'
 import { Fault, readSettings, ServerSettings, variablesOf, type Environment } from '@journey/runtime'
 import type { Command } from 'commander'
@@ -16,8 +17,8 @@ export const configVerbs = (program: Command, action: Action): void => {
     .command('print')
     .description('every value in effect and where it came from, secrets masked')
     .action(
-      action(({ env, output }) => {
-        const entries = inEffect(env)
+      action(async ({ env, output }) => {
+        const entries = await inEffect(env)
         if (output.json) output.value(entries)
         else
           output.line(
@@ -27,22 +28,42 @@ export const configVerbs = (program: Command, action: Action): void => {
               entries.map(({ name, value, origin }) => [name, JSON.stringify(value), origin]),
             ),
           )
-        return Promise.resolve(undefined)
+        return undefined
       }),
     )
 }
 
 /** @throws Stop failed, with every problem of the configuration */
-const inEffect = (env: Environment): Entry[] => {
+const inEffect = async (env: Environment): Promise<Entry[]> => {
   try {
     const settings = readSettings(ServerSettings, env)
     const configuration = loadConfiguration(settings.configDir, env)
-    return [...settingEntries(settings, env), ...orchestratorEntries(configuration, settings.configDir)]
+    const own = await serviceEntries(env)
+    return [...settingEntries(settings, env), ...own, ...orchestratorEntries(configuration, settings.configDir)]
   } catch (error) {
     if (error instanceof Fault) throw failed(error.message)
     throw error
   }
 }
+
+/** What single services of this checkout are told beyond that, as far as they are built. */
+const serviceEntries = async (env: Environment): Promise<Entry[]> => {
+  const folder = new URL('../../../../services/', import.meta.url)
+  const shared = new Set(variablesOf(ServerSettings).map(([, variable]) => variable))
+  const entries = new Map<string, Entry>()
+  for (const service of existsSync(folder) ? readdirSync(folder).sort() : []) {
+    const file = new URL(`${service}/dist/settings.js`, folder)
+    if (!existsSync(file)) continue
+    const found = Object.values((await import(file.href)) as Record<string, unknown>).find(isServerSettings)
+    if (!found) continue
+    for (const entry of entriesOf(found, readSettings(found, env), env))
+      if (!shared.has(entry.name)) entries.set(entry.name, entry)
+  }
+  return [...entries.values()]
+}
+
+const isServerSettings = (value: unknown): value is new () => ServerSettings =>
+  typeof value === 'function' && value.prototype instanceof ServerSettings
 
 /** What is read from the environment alone, by the name of its variable. */
 const settingEntries = (settings: Readonly<ServerSettings>, env: Environment): Entry[] => [

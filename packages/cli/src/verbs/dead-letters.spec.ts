@@ -55,6 +55,7 @@ const dlq = async (args: string[], states: string[] = ['open'], env: Record<stri
       out: (text) => (written.out += text),
       err: (text) => (written.err += text),
       isTerminal: false,
+      version: '0.0.0',
       user: 'dana',
       signal: new AbortController().signal,
     })

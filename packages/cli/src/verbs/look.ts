@@ -1,18 +1,29 @@
 import { Option, type Command } from 'commander'
-import type { HistoryEvent, Journey, Why } from '../answers.js'
+import type { HistoryEvent, Journey, Stats, Why } from '../answers.js'
 import { path } from '../api.js'
+import { wrongUsage } from '../exit.js'
 import { duration, moment, plain, tableOf, verdictIn, type Colours } from '../output.js'
 import type { Action } from '../program.js'
 import { createStory } from '../story.js'
+import { systemLines } from '../system.js'
 
 /** The verbs that look at journeys. */
 export const lookVerbs = (program: Command, action: Action): void => {
   program
     .command('status')
-    .description("a client's journey: where it stands, since when, and what it waits for")
-    .requiredOption('--client-id <id>', 'the client')
+    .description("a client's journey: where it stands, since when, and what it waits for; or how the whole system does")
+    .option('--client-id <id>', 'the client')
+    .option('--system', 'the whole system instead: services, lags, queues, what was put aside, what is held back')
     .action(
-      action(async ({ api, output }, { clientId }: { clientId: string }) => {
+      action(async ({ api, output }, { clientId, system }: { clientId?: string; system?: boolean }) => {
+        if ((clientId === undefined) === (system === undefined))
+          throw wrongUsage('status needs --client-id, or --system')
+        if (clientId === undefined) {
+          const stats = await api.get<Stats>('/stats')
+          if (output.json) output.value(stats)
+          else for (const line of systemLines(output.colours, stats)) output.line(line)
+          return undefined
+        }
         const journey = await api.get<Journey>(path`/journeys/${clientId}`)
         if (output.json) output.value(journey)
         else {

@@ -10,6 +10,7 @@ const cli = async (args: string[], terminal?: NodeJS.WritableStream) => {
     out: (text) => (written.out += text),
     err: (text) => (written.err += text),
     isTerminal: false,
+    version: '0.0.0',
     terminal,
     user: 'dana',
     signal: new AbortController().signal,

@@ -71,7 +71,7 @@ export const createFeed = (options: {
           wake()
         }
       } catch (error) {
-        if (signal.aborted) return
+        if (isAborted(signal)) return
         log.debug({ reason: messageOf(error), failures: ++failures }, 'the live feed was cut off; it goes on')
         await sleep(Math.min(200 * 2 ** failures, mostPauseMs), undefined, { signal }).catch(() => undefined)
       }

@@ -133,7 +133,11 @@ const send = async (
   patienceMs = 15_000,
 ): Promise<void> => {
   const { raw } = reply
-  raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), 'content-type': 'text/event-stream' })
+  raw.writeHead(200, {
+    ...(reply.getHeaders() as Record<string, string>),
+    'content-type': 'text/event-stream',
+    connection: 'close', // a stop need not wait for what such a reader may ask next
+  })
   try {
     raw.write('retry: 1000\n')
     for (let next = greeting; !next.done && !gone.aborted; next = await frames.next()) {

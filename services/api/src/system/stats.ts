@@ -12,7 +12,7 @@ import {
   type ServiceReport,
 } from '@journey/read-model'
 import { messageOf, readiness, type Check } from '@journey/runtime'
-import { lagsOf, type Lag } from './lags.js'
+import { lagsOf } from './lags.js'
 import type { QueueFigures, ReadQueues } from './queues.js'
 import { summed, worst } from './reports.js'
 
@@ -94,7 +94,7 @@ const look = async ({ db, store, readQueues, checks, limitMs = 250 }: Sources) =
     services: fromReports(() => ({ items: reports.status === 'known' ? reports.reports.map(serviceView) : [] })),
     journeys,
     rates: fromReports(ratesOf),
-    lags: lagsOf(relay, queues, reports.status === 'known' ? alive : reports) as Lag[],
+    lags: lagsOf(relay, queues, reports.status === 'known' ? alive : reports),
     critical_time: fromReports((all) => ({
       p50_seconds: worst(all, 'journey_critical_time_recent_seconds', { quantile: 0.5 }) ?? null,
       p99_seconds: worst(all, 'journey_critical_time_recent_seconds', { quantile: 0.99 }) ?? null,
