@@ -11,7 +11,7 @@ export type Hand = {
 
 /**
  * The messages that a process has taken and not settled yet, by queue. The oldest one in hand tells how far a consumer is behind, since
- * a queue hands out its oldest first; nothing in hand is no lag.
+ * a queue hands out its oldest first; nothing in hand is no lag. A queue that is not consumed now is not told of.
  */
 export const createInHand = (registry: Registry): { open(queue: string): Hand } => {
   const hands = new Map<string, Set<Map<ConsumeMessage, number>>>()
@@ -23,6 +23,7 @@ export const createInHand = (registry: Registry): { open(queue: string): Hand } 
       labelNames: ['queue'],
       registers: [registry],
       collect() {
+        this.reset()
         for (const [queue, open] of hands) this.set({ queue }, valueOf([...open].flatMap((held) => [...held.values()])))
       },
     })
@@ -45,7 +46,10 @@ export const createInHand = (registry: Registry): { open(queue: string): Hand } 
       return {
         take: (delivery) => void held.set(delivery, publishedAt(delivery)),
         settled: (delivery) => void held.delete(delivery),
-        close: () => void open.delete(held),
+        close: () => {
+          open.delete(held)
+          if (open.size === 0 && hands.get(queue) === open) hands.delete(queue)
+        },
       }
     },
   }
