@@ -39,7 +39,7 @@ export const createBatchConsumer = (options: BatchConsumerOptions): Part => {
   const { connection, queue, prefetch, maxBatch, lingerMs, handle, until, meters } = options
   const { firstDelayMs = 250, mostDelayMs = 10_000, drainMs = 15_000 } = options
   const log = options.log.child({ queue })
-  meters?.paused.set({ queue }, 0)
+  meters?.breakerOpen.set({ queue }, 0)
   let buffer: { delivery: ConsumeMessage; session: Session }[] = []
   let underWay: Promise<void> | undefined
   let lingering: NodeJS.Timeout | undefined
@@ -68,7 +68,7 @@ export const createBatchConsumer = (options: BatchConsumerOptions): Part => {
       try {
         await handle(messages)
         stopTimer?.()
-        meters?.paused.set({ queue }, 0)
+        meters?.breakerOpen.set({ queue }, 0)
         if (!open.isOpen) return
         open.channel.ack(batch.at(-1)!, true)
         for (const delivery of batch) session.settled(delivery)
@@ -78,7 +78,7 @@ export const createBatchConsumer = (options: BatchConsumerOptions): Part => {
       } catch (error) {
         failures++
         const fields = { err: error, code: codeOf(error), messages: batch.length, failures }
-        meters?.paused.set({ queue }, familyOf(error) === 'unavailable' ? 1 : 0)
+        meters?.breakerOpen.set({ queue }, familyOf(error) === 'unavailable' ? 1 : 0)
         if (familyOf(error) === 'unavailable') log.warn(fields, 'the batch waits')
         else log.error(fields, 'the batch failed; it is tried again')
         await sleep(growingDelay(failures, firstDelayMs, mostDelayMs), signal)
@@ -89,7 +89,7 @@ export const createBatchConsumer = (options: BatchConsumerOptions): Part => {
           )
       }
     }
-    meters?.paused.set({ queue }, 0)
+    meters?.breakerOpen.set({ queue }, 0)
   }
 
   const subscription = subscribe({

@@ -39,14 +39,14 @@ export const createBreaker = (options: BreakerOptions): Breaker => {
   let epoch = 0
   let failures = 0
   let reason: unknown
-  meters?.paused.set({ queue: name }, 0)
+  meters?.breakerOpen.set({ queue: name }, 0)
 
   const open = (error: unknown): void => {
     if (failures === 0) log.warn({ err: error, code: codeOf(error), paused: name }, 'paused: a server is away')
     epoch++
     failures++
     reason = error
-    meters?.paused.set({ queue: name }, 1)
+    meters?.breakerOpen.set({ queue: name }, 1)
     pause = deferred()
     void letThroughLater(pause)
   }
@@ -63,7 +63,7 @@ export const createBreaker = (options: BreakerOptions): Breaker => {
       }
     }
     pause = undefined
-    meters?.paused.set({ queue: name }, 0)
+    meters?.breakerOpen.set({ queue: name }, 0)
     opened.resolve()
   }
 

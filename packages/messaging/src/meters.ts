@@ -30,8 +30,8 @@ export const createBusMeters = (registry: Registry) => ({
     labelNames: ['queue', 'delay'],
     registers: [registry],
   }),
-  paused: new Gauge({
-    name: 'journey_bus_paused',
+  breakerOpen: new Gauge({
+    name: 'journey_bus_breaker_open',
     help: 'Breaker of a consumer: 1 while it is open, because a server that it needs is away; 0 closed',
     labelNames: ['queue'],
     registers: [registry],

@@ -172,7 +172,7 @@ describe('a replayed event', () => {
       await sink.whenReceived(1)
       const [first, second] = [randomUUID(), randomUUID()]
       for (const replay of [first, first, second])
-        await broker.channel.sendToQueue(notifierReplayQueue, Buffer.from(JSON.stringify(event)), {
+        broker.channel.sendToQueue(notifierReplayQueue, Buffer.from(JSON.stringify(event)), {
           headers: { 'x-replay-id': replay },
         })
       await sink.whenReceived(3)

@@ -146,7 +146,7 @@ describe('the projector', () => {
 
   it('tells that its consumers are held back while PostgreSQL is away, and no longer afterwards', () =>
     withProjector(async ({ log, publish, link, figure }) => {
-      const held = () => figure('journey_bus_paused', 'projector.events.')
+      const held = () => figure('journey_bus_breaker_open', 'projector.events.')
       expect(await held()).to.deep.equal([0, 0, 0, 0])
       link.sever()
       for (const event of log) await publish(event)

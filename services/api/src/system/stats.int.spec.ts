@@ -55,7 +55,7 @@ const gauges = (registry: ReturnType<typeof createRegistry>) => {
   return {
     lag: gauge('journey_bus_lag_seconds', 'queue'),
     inHand: gauge('journey_bus_in_hand_count', 'queue'),
-    paused: gauge('journey_bus_paused', 'queue'),
+    paused: gauge('journey_bus_breaker_open', 'queue'),
     events: new Counter({
       name: 'journey_projection_events_total',
       help: 'events',

@@ -156,7 +156,7 @@ type Retries = { queue: string; delay: string; waiting: number }
 const breakersOf = (alive: readonly ServiceReport[]) =>
   alive.flatMap(({ service, instance, figures }) =>
     figures.flatMap(({ name, labels, value }) => {
-      if (name === 'journey_bus_paused')
+      if (name === 'journey_bus_breaker_open')
         return [{ service, instance, of: String(labels.queue), state: value > 0 ? 'open' : 'closed' }]
       if (name === 'journey_circuit_state')
         return [
