@@ -43,6 +43,7 @@ export const sealedStore = (store: EventStore, { seal, open }: Seal): EventStore
       for await (const delivery of store.subscribeToAll(options))
         yield delivery.kind === 'event' ? { kind: 'event', event: await openOne(delivery.event) } : delivery
     },
+    end: () => store.end(),
     check: () => store.check(),
     stop: () => store.stop(),
   }

@@ -6,6 +6,7 @@ const cli = async (...args: string[]) => {
   const written = { out: '', err: '' }
   const exitCode = await run(args, {
     env: {},
+    version: '0.0.0',
     out: (text) => (written.out += text),
     err: (text) => (written.err += text),
     isTerminal: false,
