@@ -4,9 +4,9 @@ import { expect } from 'chai'
 import { sql, type Kysely } from 'kysely'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { fromStored, sealOf } from '@journey/contracts'
+import { fromStored, masterKeysOf, sealOf } from '@journey/contracts'
 import { createEventStore, sealedStore, type StoredEvent } from '@journey/event-store'
-import { createDatabase, type Database, type Tables } from '@journey/read-model'
+import { createDatabase, rewrapKeys, type Database, type Tables } from '@journey/read-model'
 import { actualRows, expectedRows } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
 import { approved, freshClient, historyOf, journeyOf, start, untilJourney, untilSetUp, worksOf } from './journeys.js'
@@ -76,10 +76,14 @@ const readLog = async (system: System, vault: Database['vault']): Promise<Stored
 
 describe('a system with an encryption key', function () {
   this.timeout(400_000)
-  const key = newKey()
+  const [key, former] = [newKey(), newKey()]
   let system: System
   before(async () => {
-    system = await startSystem({ JOURNEY_ENCRYPTION_KEY: key, JOURNEY_SNAPSHOT_EVERY: '10' })
+    system = await startSystem({
+      JOURNEY_ENCRYPTION_KEY: key,
+      JOURNEY_ENCRYPTION_KEYS_OLD: former,
+      JOURNEY_SNAPSHOT_EVERY: '10',
+    })
   })
   after(() => system.stop())
 
@@ -96,7 +100,7 @@ describe('a system with an encryption key', function () {
       url: system.endpoints.database,
       name: 'spec',
       log: silentLog(),
-      encryption: { key, old: [] },
+      encryption: { key, old: [former] },
     })
     try {
       return await work(database)
@@ -251,10 +255,19 @@ describe('a system with an encryption key', function () {
     const clients = Array.from({ length: 4 }, () => freshClient('rotated'))
     for (const one of clients)
       expect((await start(system, one, { ...approved, note: `of ${one}` })).status).to.equal('accepted')
-    const { body } = await system.get('/encryption')
-    expect(body.data_keys).to.have.length(1)
+    // As if all had been wrapped with the former key until now.
+    const before = masterKeysOf({ key: former, old: [key] })
+    await withDatabase(({ db }) => rewrapKeys(db, before, 1_000))
+    const count = (await system.get('/encryption')).body.data_keys.find(
+      ({ master_key }: { master_key: string }) => master_key === before.current.id,
+    ).count
+    expect(count).to.be.greaterThan(4)
     const rotated = await cli('encryption', 'rotate')
     expect([rotated.code, rotated.err]).to.deep.equal([0, ''])
+    expect(rotated.out).to.match(/^\d+ data keys rewrapped, none is left/)
+    expect(Number.parseInt(rotated.out)).to.equal(count)
+    expect((await system.get('/encryption')).body.data_keys).to.have.length(1)
     for (const one of clients) await untilSetUp(system, one)
+    for (const one of clients) expect((await journeyOf(system, one)).profile.parameters.note).to.equal(`of ${one}`)
   })
 })

@@ -13,7 +13,7 @@ export const noClient: KeyOwner = ''
 export interface Vault {
   /**
    * The keys to seal with; made where there is none. `erased`: the client's key was destroyed and content must not be kept.
-   * With `renew` such a client gets a new key instead, as when a new journey starts. A key that was destroyed in another
+   * With `renew` such a client gets a new key instead, as when a new journey starts, once every process has forgotten the former. A key that was destroyed in another
    * process may still be handed out for 10 s; what is sealed with it opens nowhere after that.
    */
   keysFor(owners: readonly KeyOwner[], options?: { renew: boolean }): Promise<ReadonlyMap<KeyOwner, DataKey | 'erased'>>

@@ -26,8 +26,7 @@ describe('the data keys', function () {
     const key = newKey()
     const masterKeys = masterKeysOf({ key, old: [] })
     const clock = { now: 0 }
-    const process = (keys = masterKeys) =>
-      createVault({ db, masterKeys: keys, rememberMs: 10_000, now: () => clock.now })
+    const process = (keys = masterKeys) => createVault({ db, masterKeys: keys, rememberMs: 200, now: () => clock.now })
     const erase = async (clientId: string) => {
       const id = crypto.randomUUID()
       await requestErasure(db, { id, clientId, reason: 'asked for it', by })
@@ -78,10 +77,13 @@ describe('the data keys', function () {
     const { process, erase, idOf } = await setup()
     const before = await idOf()
     await erase('a')
+    const witness = process()
+    expect(await idOf(witness)).to.equal('erased')
     const vaults = Array.from({ length: 5 }, () => process())
     const renewed = new Set(await Promise.all(vaults.map((vault) => idOf(vault, 'a', { renew: true }))))
     expect(renewed.size).to.equal(1)
     expect(renewed.has(before)).to.equal(false)
+    expect(await idOf(witness), 'known to everybody at once').to.equal([...renewed][0])
     const vault = process()
     expect(await idOf(vault)).to.equal([...renewed][0])
     expect((await vault.keysById([before!])).get(before!)).to.equal('destroyed')

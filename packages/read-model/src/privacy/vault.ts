@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sql, type Kysely } from 'kysely'
 import { dataKeyOf, unwrap, wrap, type DataKey, type MasterKeys, type KeyOwner, type Vault } from '@journey/contracts'
 import { unavailable } from '@journey/runtime'
@@ -56,7 +57,8 @@ const sealing = (db: Kysely<Tables>, masterKeys: MasterKeys, rememberMs: number,
       byId.set(row.key_id, key ?? 'destroyed')
       found.set(row.client_id, { key: key ?? 'erased', wasErased: key === undefined || row.generation > 1 })
     }
-    for (const [owner, standing] of found) standings.set(owner, standing)
+    // That a client is erased is looked up each time: a new journey gives it a key, and whoever did not know would drop content.
+    for (const [owner, standing] of found) if (standing.key !== 'erased') standings.set(owner, standing)
     return found
   }
 
@@ -82,14 +84,18 @@ const sealing = (db: Kysely<Tables>, masterKeys: MasterKeys, rememberMs: number,
       .execute()
   }
 
+  /** Waits until every process has forgotten the former key: what one of them sealed with it would be lost. */
   const renew = async (owners: readonly KeyOwner[]): Promise<void> => {
     const rows = await db
       .selectFrom('data_keys')
       .select(['client_id', sql<number>`max(generation)`.as('generation')])
+      .select(sql<number>`(extract(epoch from now() - max(destroyed_at)) * 1000)::float8`.as('destroyedForMs'))
       .where('client_id', '=', sql<string>`any(${owners}::text[])`)
       .groupBy('client_id')
       .having(sql<boolean>`bool_and(destroyed_at is not null)`)
       .execute()
+    const waitMs = rememberMs + marginMs - Math.min(...rows.map(({ destroyedForMs }) => destroyedForMs))
+    if (waitMs > 0 && rows.length > 0) await sleep(waitMs)
     if (rows.length > 0) await make(rows.map(({ client_id, generation }) => [client_id, generation + 1] as const))
     await look(owners)
   }
@@ -158,6 +164,9 @@ const sealing = (db: Kysely<Tables>, masterKeys: MasterKeys, rememberMs: number,
     },
   }
 }
+
+/** What was sealed with a key just before it was forgotten is stored by then. */
+const marginMs = 1_000
 
 const inClear = (db: Kysely<Tables>, rememberMs: number, now: () => number): Vault => {
   const known = new Remembered<'clear'>(rememberMs, now)
