@@ -213,6 +213,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         reportFigures({ db, service, read: createFigures(registry), log }),
         ...(client && courier ? [asPart('crm webhook client', client), courier] : []),
         connection,
+        control,
         drain(notifierQueue),
         drain(notifierReplayQueue),
         hear(notifierQueue, false),
