@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { sql } from 'kysely'
-import { exchanges, fromStored, toBus, type Stored } from '@journey/contracts'
+import { exchanges, fromStored, toBus, type Recorded, type Stored } from '@journey/contracts'
 import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore } from '@journey/event-store'
 import { createCuttableLink, eventually, openTestBroker } from '@journey/messaging/testing'
@@ -53,6 +53,7 @@ const setup = async () => {
     db,
     link,
     log,
+    store,
     broker,
     health: async (path: string) => fetch(`http://127.0.0.1:${port}${path}`),
     /** The values of a metric's series that have a label beginning so. */
@@ -188,5 +189,38 @@ describe('the projector', () => {
         { queue, reason: 'malformed', code: 'event/invalid', state: 'open' },
         { queue, reason: 'unsupported_version', code: 'event/unsupported_version', state: 'open' },
       ])
+    }))
+
+  it('parks a stream at its first event of a newer major version, and lets the others go on', () =>
+    withProjector(async ({ db, store, log, publish, hasAll, mustHaveAll }) => {
+      const ofJourney = (event: Stored) => event.stream.startsWith('journey-')
+      const last = fromStored(log.findLast(ofJourney)!)!
+      const then = (n: number, version: string): Recorded => ({
+        ...last,
+        id: randomUUID(),
+        revision: last.revision + n,
+        version,
+      })
+      const whole = await stored(store, [then(1, '2.0'), then(2, '1.0')])
+      const [newer, after] = whole.slice(-2)
+      for (const event of log) await publish(event)
+      await publish(newer!)
+      await publish(after!)
+      const parked = await eventually('a parked stream', async () => {
+        const rows = await db
+          .selectFrom('parked_streams')
+          .select(['stream', 'first_revision', 'last_seen', 'code'])
+          .execute()
+        return rows.length > 0 && rows
+      })
+      expect(parked).to.deep.equal([
+        {
+          stream: last.stream,
+          first_revision: last.revision + 1,
+          last_seen: last.revision + 2,
+          code: 'event/unsupported_version',
+        },
+      ])
+      await eventually('all other rows', hasAll).catch(mustHaveAll)
     }))
 })
