@@ -136,6 +136,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
     const registry = context.get<Registry>(tokens.registry)
     const database = context.get<Database>(tokens.database)
     const eventStore = context.get<EventStore>(tokens.eventStore)
+    const opened = sealedStore(eventStore, sealOf(database.vault, log))
     const connection = context.get<Connection>(tokens.connection)
     const checks = {
       encryption: () => database.vault.check(),
@@ -162,13 +163,13 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
         privacy: { store: eventStore, masterKeys: settings.encryption && masterKeysOf(settings.encryption) },
         archive,
         events: {
-          store: eventStore,
+          store: opened,
           positionBefore: (at) => positionBefore(database.db, at),
-          feed: createFeed({ store: eventStore, log }),
+          feed: createFeed({ store: opened, log }),
         },
         stats: createStats({
           db: database.db,
-          store: eventStore,
+          store: opened,
           readQueues: createReadQueues(settings.amqpManagementUrl, settings.amqpUrl),
           checks,
         }),

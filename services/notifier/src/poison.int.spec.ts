@@ -44,7 +44,18 @@ describe('a message that kills the process that handles it', () => {
       () =>
         database.db
           .selectFrom('dead_letters')
-          .select(['queue', 'reason', 'code', 'message', 'service', 'attempts', 'body', 'first_at', 'last_at'])
+          .select([
+            'queue',
+            'reason',
+            'code',
+            'message',
+            'service',
+            'attempts',
+            'body',
+            'first_at',
+            'last_at',
+            'sealed',
+          ])
           .executeTakeFirst(),
       limitMs,
     )
