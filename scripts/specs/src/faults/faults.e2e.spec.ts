@@ -1,0 +1,125 @@
+import { busTypes } from '@journey/contracts'
+import { actualRows, expectedRows, type ComparableRows } from '@journey/read-model/testing'
+import { createDatabase } from '@journey/read-model'
+import { silentLog } from '@journey/runtime'
+import { expect } from 'chai'
+import { freshClient, start } from '../journeys.js'
+import { readLog } from '../log.js'
+import { createBus, until } from '../system.js'
+import { faults, malformedCount } from './faults.js'
+import { openHouse, type House } from './house.js'
+import { startLoad, type Load } from './load.js'
+
+const clients = Array.from({ length: 10 }, () => freshClient('fault'))
+
+/** The most memory that the command-handler may have taken, whatever was thrown at it. */
+const mostMib = 600
+
+/** The rows that one has and the other has not. */
+const differences = (actual: ComparableRows, expected: ComparableRows): string[] =>
+  (Object.keys(expected) as (keyof ComparableRows)[]).flatMap((table) => {
+    const [there, wanted] = [new Set(actual[table]), new Set(expected[table])]
+    return [
+      ...expected[table].filter((row) => !there.has(row)).map((row) => `missing in ${table}: ${row}`),
+      ...actual[table].filter((row) => !wanted.has(row)).map((row) => `too many in ${table}: ${row}`),
+    ]
+  })
+
+describe('a system under load, whatever goes wrong', function () {
+  this.timeout(300_000)
+  let house: House
+  let load: Load
+  const results: { component: string; what: string; seconds: string; result: string }[] = []
+
+  before(async () => {
+    house = await openHouse({ JOURNEY_AGENTS_DELAY_MS: '20' })
+    const bus = await createBus(house.servers.amqp)
+    const system = { ...house.system, bus }
+    for (const client of clients) expect((await start(system, client)).status).to.equal('accepted')
+    await bus.close()
+    load = startLoad(house.system, clients)
+    await load.round()
+  })
+  after(async () => {
+    await load.stop().catch(() => undefined)
+    await house.stop()
+    console.table(results)
+  })
+
+  for (const fault of faults)
+    it(`gets on after this: ${fault.component}, ${fault.what}`, async () => {
+      const begun = Date.now()
+      const note = (result: string) =>
+        results.push({
+          component: fault.component,
+          what: fault.what,
+          seconds: ((Date.now() - begun) / 1000).toFixed(1),
+          result,
+        })
+      try {
+        await fault.happen(house, clients)
+        await load.round()
+        note('gets on')
+      } catch (error) {
+        note('STUCK')
+        throw error
+      }
+    })
+
+  it('has done each accepted command once, in the stream and with the outcome that it told', async () => {
+    await load.stop()
+    const log = await readLog(house.servers.event_store)
+    const byCause = new Map<string, typeof log>()
+    for (const event of log) byCause.set(event.causationId, [...(byCause.get(event.causationId) ?? []), event])
+    expect(load.accepted.length).to.be.greaterThan(clients.length * faults.length)
+    for (const { command_id, client_id, events, revision } of load.accepted) {
+      const done = (byCause.get(command_id) ?? []).map((one) => [one.stream, busTypes[one.event.type], one.revision])
+      const told = events.map((type, n) => [`journey-${client_id}`, type, revision - events.length + 1 + n])
+      expect(done, `${command_id} of ${client_id}`).to.deep.equal(told)
+    }
+  })
+
+  it('has streams without holes, and every event once', async () => {
+    const log = await readLog(house.servers.event_store)
+    const next = new Map<string, number>()
+    for (const { stream, revision } of log) {
+      expect(revision, stream).to.equal(next.get(stream) ?? 0)
+      next.set(stream, revision + 1)
+    }
+    expect(new Set(log.map(({ id }) => id)).size).to.equal(log.length)
+  })
+
+  it('has a read model that equals an offline fold of the streams, and no stream put aside', async () => {
+    const database = createDatabase({ url: house.servers.database, name: 'spec', log: silentLog() })
+    try {
+      await until('the read model has everything', async () => {
+        expect(
+          differences(await actualRows(database.db), expectedRows(await readLog(house.servers.event_store))),
+        ).to.deep.equal([])
+        return true
+      })
+      expect(await database.db.selectFrom('parked_streams').selectAll().execute()).to.deep.equal([])
+    } finally {
+      await database.stop()
+    }
+  })
+
+  it('has kept every message that nobody could read as a dead letter, and nothing else', async () => {
+    const count = (what: string) =>
+      house
+        .sql<{ n: number }>('journeys', `select count(*)::int as n from dead_letters where ${what}`)
+        .then(({ rows }) => rows[0]?.n)
+    await until(
+      'every dead letter is kept',
+      async () => (await count(`reason in ('malformed', 'unsupported_version')`)) === malformedCount(),
+      200_000,
+    )
+    expect(await count(`reason not in ('malformed', 'unsupported_version')`)).to.equal(0)
+  })
+
+  it('has taken no more memory for it than it may', async () => {
+    const answer = await fetch(`${house.system.endpoints.services['command-handler'] ?? ''}/metrics`)
+    const [, bytes] = /^process_resident_memory_bytes(?:\{[^}]*\})? (\S+)$/m.exec(await answer.text()) ?? []
+    expect(Number(bytes) / 1024 ** 2).to.be.below(mostMib)
+  })
+})
