@@ -10,6 +10,8 @@ import { growingDelay, orAborted, sleep, within } from './waiting.js'
 export type BatchConsumerOptions = {
   connection: Connection
   queue: string
+  /** Told when the broker took the queue away, with what it held, before it is declared again; told again when it rejects. */
+  queueLost?: () => Promise<void>
   /** How many messages may be unacknowledged; twice `maxBatch` lets the next batch gather while one is handled. */
   prefetch: number
   maxBatch: number
@@ -97,6 +99,7 @@ export const createBatchConsumer = (options: BatchConsumerOptions): Part => {
     prefetch,
     log,
     meters,
+    queueLost: options.queueLost,
     prepare: () => Promise.resolve(queue),
     deliver: (delivery, session) => {
       buffer.push({ delivery, session })

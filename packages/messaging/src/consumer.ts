@@ -11,6 +11,8 @@ import { growingDelay, sleep, within } from './waiting.js'
 export type ConsumerOptions = {
   connection: Connection
   queue: string
+  /** Told when the broker took the queue away, with what it held, before it is declared again; told again when it rejects. */
+  queueLost?: () => Promise<void>
   /** How many messages may be unacknowledged at once. */
   prefetch: number
   /** How many of them are handled at once; all unless told otherwise. */
@@ -41,6 +43,7 @@ export const createConsumer = (options: ConsumerOptions): Part => {
     prefetch,
     log: log.child({ queue }),
     meters,
+    queueLost: options.queueLost,
     prepare: () => Promise.resolve(queue),
     ...handling({ ...options, queueName: () => queue, drainMs }),
   })

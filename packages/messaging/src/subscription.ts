@@ -39,12 +39,14 @@ export const subscribe = (options: {
   prefetch: number
   /** Whether `Connection.pauseConsumers` holds it; so it does unless this says no. */
   pausable?: boolean
+  /** Told that the broker took the queue away, with what it held; before it is declared again. Told again when it rejects. */
+  queueLost?: (() => Promise<void>) | undefined
   log: Log
   meters?: BusMeters | undefined
   deliver: (delivery: ConsumeMessage, session: Session) => void
   finish: (session: Session) => Promise<void>
 }): Subscription => {
-  const { connection, prepare, prefetch, pausable = true, log, meters, deliver, finish } = options
+  const { connection, prepare, prefetch, pausable = true, queueLost = nothing, log, meters, deliver, finish } = options
   const stopping = new AbortController()
   const isStopping = (): boolean => stopping.signal.aborted
   let running: Promise<void> | undefined
@@ -99,6 +101,7 @@ export const subscribe = (options: {
 
   const run = async (): Promise<void> => {
     let mustDeclare = false
+    let isLost = false
     for (let failures = 0; !stopping.signal.aborted;) {
       try {
         await orAborted(connection.whenUp(), stopping.signal)
@@ -107,13 +110,15 @@ export const subscribe = (options: {
         if (mustDeclare) {
           await sleep(cancelMs, stopping.signal)
           if (isStopping()) return
+          if (isLost) await queueLost()
+          isLost = false
           await connection.declareAgain()
         }
-        mustDeclare = await consumeOnce()
+        mustDeclare = isLost = await consumeOnce()
         failures = 0
       } catch (error) {
         if (isStopping() || codeOf(error) === 'broker/stopped') return
-        mustDeclare = connection.isUp
+        mustDeclare = isLost || connection.isUp
         failures++
         log.warn({ err: error, code: codeOf(error), failures }, 'the queue cannot be consumed')
         await sleep(growingDelay(failures, 100, 10_000), stopping.signal)
@@ -142,3 +147,5 @@ export const subscribe = (options: {
   const forget = connection.beforeStop(() => subscription.stop())
   return subscription
 }
+
+const nothing = (): Promise<void> => Promise.resolve()

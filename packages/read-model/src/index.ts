@@ -156,14 +156,8 @@ export {
 } from './dead-letters/retrying.js'
 export { noteHeartbeat } from './heartbeats/note.js'
 export { liveAgents, registeredAgents, type LiveAgent } from './agents/alive.js'
-export {
-  dropCheckpoint,
-  loadCheckpoint,
-  notePosition,
-  noteReturn,
-  positionBefore,
-  saveCheckpoint,
-} from './checkpoints/checkpoint.js'
+export { loadCheckpoint, notePosition, positionBefore, saveCheckpoint } from './checkpoints/checkpoint.js'
+export { closeEventGap, eventGap, noteEventGap, wholeUpTo, type EventGap } from './checkpoints/gap.js'
 export { alone, lead } from './leadership/leadership.js'
 export { holdingPartitions, letGoOfQueues, partitionsOf, sharePartitions } from './partitions/partitions.js'
 export { cancelTimers, fireDue, setTimers, type TimedCommand, type Timer } from './timers/timers.js'

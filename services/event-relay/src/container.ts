@@ -14,18 +14,20 @@ import {
   type Connection,
 } from '@journey/messaging'
 import {
+  closeEventGap,
   createDatabase,
-  dropCheckpoint,
+  eventGap,
   holdingPartitions,
   lead,
   loadCheckpoint,
+  noteEventGap,
   notePosition,
-  noteReturn,
   partitionsOf,
   positionBefore,
   reportFigures,
   runReplays,
   saveCheckpoint,
+  wholeUpTo,
   type Database,
 } from '@journey/read-model'
 import {
@@ -102,11 +104,11 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
   container.bind<HearingPlaces>(tokens.places).toDynamicValue((context) => {
     const { db } = context.get<Database>(tokens.database)
     return {
-      wholeUpTo: () => loadCheckpoint(db, `${service}.bound`),
-      saveWholeUpTo: (position) => saveCheckpoint(db, `${service}.bound`, position),
-      gap: () => loadCheckpoint(db, `${service}.gap`),
-      noteGap: (from) => noteReturn(db, `${service}.gap`, from),
-      closeGap: () => dropCheckpoint(db, `${service}.gap`),
+      wholeUpTo: () => loadCheckpoint(db, wholeUpTo),
+      saveWholeUpTo: (position) => saveCheckpoint(db, wholeUpTo, position),
+      gap: () => eventGap(db),
+      noteGap: (from) => noteEventGap(db, from),
+      closeGap: (gap) => closeEventGap(db, gap),
     }
   })
   container.bind<Hearing>(tokens.hearing).toDynamicValue((context) => {

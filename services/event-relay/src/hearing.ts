@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { exchanges, migratedBy, type Queue } from '@journey/contracts'
 import type { FoundBinding } from '@journey/messaging'
+import type { EventGap } from '@journey/read-model'
 import { codeOf, messageOf, unavailable, type Log } from '@journey/runtime'
 
 /** Positions in the log that outlive this process. */
@@ -8,10 +9,11 @@ export interface HearingPlaces {
   /** Up to where everything was published while all bindings stood. */
   wholeUpTo(): Promise<bigint | undefined>
   saveWholeUpTo(position: bigint): Promise<void>
-  /** From where on all is to be published again; the lowest that was noted. */
-  gap(): Promise<bigint | undefined>
+  /** What is to be published again. Other services note a gap too, when the broker takes a queue from them. */
+  gap(): Promise<EventGap | undefined>
   noteGap(from: bigint): Promise<void>
-  closeGap(): Promise<void>
+  /** Unless another loss was noted since. */
+  closeGap(gap: EventGap): Promise<void>
 }
 
 /**

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ourStreams } from '@journey/contracts'
 import type { EventStore, StoredEvent } from '@journey/event-store'
 import type { OrderedPublisher } from '@journey/messaging'
+import type { EventGap } from '@journey/read-model'
 import { messageOf, type Log, type Part } from '@journey/runtime'
 import type { Hearing, HearingPlaces } from './hearing.js'
 import type { RelayMeters } from './meters.js'
@@ -21,6 +22,7 @@ type Place = { position: bigint; at: string }
 const saveEveryMs = 100
 /** One entry a second in the index of times. */
 const noteEveryMs = 1_000
+const lookForGapMs = 1_000
 const firstPauseMs = 200
 const mostPauseMs = 5_000
 
@@ -58,7 +60,7 @@ export const createRelay = ({
     signal.throwIfAborted()
     const reached = await checkpoint.load()
     const gap = await places.gap()
-    const start = gap !== undefined && reached !== undefined && gap < reached ? gap : reached
+    const start = gap !== undefined && reached !== undefined && gap.position < reached ? gap.position : reached
     if (start !== reached)
       log.warn({ from: String(start), to: String(reached) }, 'publishing again what some did not hear')
     let confirmed: Place | undefined
@@ -66,9 +68,10 @@ export const createRelay = ({
     const publisher = await openPublisher((last) => (confirmed = last))
     const ended = new AbortController()
     const until = AbortSignal.any([signal, ended.signal, publisher.failed])
-    const saving = save(() => confirmed, until, gap === undefined ? undefined : (reached ?? 0n)).catch(
-      (error: unknown) => ended.abort(error),
+    const saving = save(() => confirmed, until, gap && { gap, until: reached ?? 0n }).catch((error: unknown) =>
+      ended.abort(error),
     )
+    const losing = lost(gap, until).catch((error: unknown) => ended.abort(error))
     const watching = hearing.watch(() => confirmed?.position, until).catch((error: unknown) => ended.abort(error))
     try {
       for await (const delivery of store.subscribeToAll({
@@ -91,7 +94,7 @@ export const createRelay = ({
       until.throwIfAborted()
     } finally {
       ended.abort()
-      await Promise.all([saving, watching])
+      await Promise.all([saving, watching, losing])
       await publisher.close()
       if (confirmed)
         await checkpoint
@@ -117,13 +120,21 @@ export const createRelay = ({
     return true
   }
 
-  /** @param gapEnds where the gap ends that is being published again, if one is */
+  /** Rejects once a gap is noted that is not being published again already. */
+  const lost = async (known: EventGap | undefined, signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      await sleep(lookForGapMs, undefined, { signal }).catch(() => undefined)
+      const gap = await places.gap()
+      if (gap && gap.at !== known?.at) throw new Error('a queue was lost with what it held')
+    }
+  }
+
+  /** @param open the gap that is being published again, if one is, and where it ends */
   const save = async (
     confirmed: () => Place | undefined,
     signal: AbortSignal,
-    gapEnds: bigint | undefined,
+    open: { gap: EventGap; until: bigint } | undefined,
   ): Promise<void> => {
-    let openUntil = gapEnds
     let saved: bigint | undefined
     let notedAt = 0
     while (!signal.aborted) {
@@ -132,9 +143,9 @@ export const createRelay = ({
       if (!place || place.position === saved) continue
       await checkpoint.save(place.position)
       saved = place.position
-      if (openUntil !== undefined && saved >= openUntil) {
-        await places.closeGap()
-        openUntil = undefined
+      if (open && saved >= open.until) {
+        await places.closeGap(open.gap)
+        open = undefined
       }
       meters.position.set(Number(place.position))
       if (Date.now() - notedAt < noteEveryMs) continue

@@ -36,6 +36,7 @@ import {
   resolveRetried,
   storeDelivery,
   type Database,
+  noteEventGap,
 } from '@journey/read-model'
 import {
   asPart,
@@ -161,6 +162,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       createConsumer({
         connection,
         queue,
+        queueLost: () => noteEventGap(db),
         prefetch: settings.prefetch,
         log,
         meters: busMeters,

@@ -44,6 +44,7 @@ import {
   type ReplayRow,
   type ReplayWork,
   type Step,
+  noteEventGap,
 } from '@journey/read-model'
 import {
   asPart,
@@ -167,6 +168,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       createBatchConsumer({
         connection,
         queue,
+        queueLost: () => noteEventGap(db),
         prefetch: 2 * settings.maxBatch,
         maxBatch: settings.maxBatch,
         lingerMs: settings.lingerMs,

@@ -52,6 +52,7 @@ import {
   resolveRetried,
   waitingDispatches,
   type Database,
+  noteEventGap,
 } from '@journey/read-model'
 import {
   asPart,
@@ -216,6 +217,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
     const events = createConsumer({
       connection,
       queue: sagaQueue,
+      queueLost: () => noteEventGap(db),
       prefetch: settings.prefetch,
       log,
       meters: busMeters,

@@ -20,19 +20,6 @@ export const saveCheckpoint = async (db: Kysely<Tables>, name: string, position:
     .execute()
 }
 
-/** Notes a place to go back to; the first one noted stays until it is dropped. */
-export const noteReturn = async (db: Kysely<Tables>, name: string, position: bigint): Promise<void> => {
-  await db
-    .insertInto('checkpoints')
-    .values({ name, position: position.toString(), at: sql<Instant>`now()` })
-    .onConflict((conflict) => conflict.column('name').doNothing())
-    .execute()
-}
-
-export const dropCheckpoint = async (db: Kysely<Tables>, name: string): Promise<void> => {
-  await db.deleteFrom('checkpoints').where('name', '=', name).execute()
-}
-
 /** Notes where in the log a moment lies; EventStoreDB starts at positions, not at times. */
 export const notePosition = async (db: Kysely<Tables>, position: bigint, at: string): Promise<void> => {
   await db

@@ -71,7 +71,7 @@ describe('a system under load, whatever goes wrong', function () {
     const log = await readLog(house.servers.event_store)
     const byCause = new Map<string, typeof log>()
     for (const event of log) byCause.set(event.causationId, [...(byCause.get(event.causationId) ?? []), event])
-    expect(load.accepted.length).to.be.greaterThan(clients.length * faults.length)
+    expect(load.accepted.length).to.be.greaterThan(clients.length)
     for (const { command_id, client_id, events, revision } of load.accepted) {
       const done = (byCause.get(command_id) ?? []).map((one) => [one.stream, busTypes[one.event.type], one.revision])
       const told = events.map((type, n) => [`journey-${client_id}`, type, revision - events.length + 1 + n])
@@ -93,9 +93,8 @@ describe('a system under load, whatever goes wrong', function () {
     const database = createDatabase({ url: house.servers.database, name: 'spec', log: silentLog() })
     try {
       await until('the read model has everything', async () => {
-        expect(
-          differences(await actualRows(database.db), expectedRows(await readLog(house.servers.event_store))),
-        ).to.deep.equal([])
+        const found = differences(await actualRows(database.db), expectedRows(await readLog(house.servers.event_store)))
+        expect(found.length, found.slice(0, 4).join('\n')).to.equal(0)
         return true
       })
       expect(await database.db.selectFrom('parked_streams').selectAll().execute()).to.deep.equal([])

@@ -1,7 +1,7 @@
 import type { CommandAnswer } from '@journey/contracts'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { until, type Answer, type System } from '../system.js'
+import { until, type System } from '../system.js'
 
 const pauseMs = 50
 const asideMs = 20
@@ -29,7 +29,7 @@ export const startLoad = (system: System, clients: readonly string[]): Load => {
     await until(
       `${verb} of ${client_id} is taken`,
       async () => {
-        const { status, body }: Answer = await system.post(
+        const { status, body }: { status: number; body: unknown } = await system.post(
           `/journeys/${client_id}/${verb}`,
           { reason: 'load' },
           { 'idempotency-key': command_id },
@@ -43,7 +43,7 @@ export const startLoad = (system: System, clients: readonly string[]): Load => {
     const outcome = await until(
       `the outcome of ${verb} of ${client_id}`,
       async () => {
-        const { status, body }: Answer = await system.get(`/commands/${command_id}`)
+        const { status, body }: { status: number; body: unknown } = await system.get(`/commands/${command_id}`)
         await sleep(asideMs)
         const answer = body as CommandAnswer
         return status === 200 && answer.status !== 'pending' && answer
