@@ -29,11 +29,11 @@ export const startLoad = (system: System, clients: readonly string[]): Load => {
     await until(
       `${verb} of ${client_id} is taken`,
       async () => {
-        const { status, body }: { status: number; body: unknown } = await system.post(
+        const { status, body } = (await system.post(
           `/journeys/${client_id}/${verb}`,
           { reason: 'load' },
           { 'idempotency-key': command_id },
-        )
+        )) as { status: number; body: unknown }
         if (status >= 500) return false
         if (status !== 202) throw new Error(`${verb} of ${client_id} answered ${status}: ${JSON.stringify(body)}`)
         return true
@@ -43,7 +43,7 @@ export const startLoad = (system: System, clients: readonly string[]): Load => {
     const outcome = await until(
       `the outcome of ${verb} of ${client_id}`,
       async () => {
-        const { status, body }: { status: number; body: unknown } = await system.get(`/commands/${command_id}`)
+        const { status, body } = (await system.get(`/commands/${command_id}`)) as { status: number; body: unknown }
         await sleep(asideMs)
         const answer = body as CommandAnswer
         return status === 200 && answer.status !== 'pending' && answer
