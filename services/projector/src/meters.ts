@@ -76,11 +76,6 @@ export const createProjectorMeters = (registry: Registry, counts: Counts, log: L
     labelNames: ['outcome'],
     registers,
   })
-  const lag = new Gauge({
-    name: 'journey_projection_lag_seconds',
-    help: 'From the moment of the newest event applied to its row being visible',
-    registers,
-  })
   const critical = new Histogram({
     name: 'journey_critical_time_seconds',
     help: 'From a command being sent to what it led to being visible, event by event',
@@ -201,8 +196,6 @@ export const createProjectorMeters = (registry: Registry, counts: Counts, log: L
         critical.observe(secondsBetween(sentAt, now))
         recentCritical.observe(secondsBetween(sentAt, now))
       }
-      const last = results.at(-1)
-      if (last) lag.set(Math.max(0, secondsBetween(last.recorded.at, now)))
     },
     unreadable: (): void => events.inc({ outcome: 'unreadable' }),
   }
