@@ -192,7 +192,7 @@ const routesOf = (tree: string): string[] => {
     path.length = indent.length / 4
     path.push(part)
     const url = path.join('').replace(/:(\w+)/g, '{$1}')
-    if (methods && !url.startsWith('/docs'))
+    if (methods && url !== '/' && !url.startsWith('/docs'))
       for (const method of methods.split(', ')) if (method !== 'HEAD') routes.push(`${method} ${url}`)
   }
   return [...new Set(routes)]

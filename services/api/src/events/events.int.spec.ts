@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import type { BusEvent, Recorded } from '@journey/contracts'
 import { testEventStoreUrl } from '@journey/embedded/testing'
@@ -249,6 +250,24 @@ describe('the live feed', () => {
         20_000,
       )
       await reader.leave()
+    }))
+
+  it('tells a reader that it lets go how to come back', () =>
+    served(async ({ app, store }) => {
+      const { port } = app.server.address() as AddressInfo
+      const answering = once(app.server, 'request') as Promise<[unknown, ServerResponse]>
+      const socket = connect(port, '127.0.0.1')
+      socket.pause()
+      socket.write('GET /api/v1/events/live HTTP/1.1\r\nhost: localhost\r\n\r\n')
+      const [, answer] = await answering
+      await eventually('the greeting', () => answer.headersSent)
+      const log = histories(`spec-${randomUUID()}`, 40)
+      for (const event of log) await append(store, event, { padding: 'x'.repeat(500_000) })
+      await eventually('the last word', () => answer.writableEnded, 20_000)
+      let received = ''
+      socket.on('data', (chunk: Buffer) => (received += chunk.toString())).resume()
+      await once(socket, 'close')
+      expect(received).to.match(/: too slow: come back with Last-Event-ID\n\n(\r\n0\r\n\r\n)?$/)
     }))
 
   it('ends for everyone when the server stops, with a word', () =>
