@@ -70,6 +70,7 @@ describe('the figures of a whole running system', function () {
     const waiting = lagOf(behind, 'projector').find(({ events }: any) => events > 0)
     expect(waiting).to.include({ seconds: null, consumers: 0, reason: 'nobody consumes this queue' })
     expect(behind.services.items.map(({ service }: any) => service)).not.to.include('projector')
+    expect(behind.critical_time).to.deep.equal({ status: 'unknown', reason: 'no running projector tells of it' })
     await system.stack.processes().get('projector')!.start()
     await untilSetUp(system, client, 120_000)
     await statsWith('nothing behind', (stats) =>

@@ -4,6 +4,7 @@ import { createEventStore, sealedStore, type EventStore } from '@journey/event-s
 import {
   createBusMeters,
   createConnection,
+  createManagement,
   createPublisher,
   queueExists,
   type Connection,
@@ -146,6 +147,8 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
     }
     createDeadLetterGauges(registry, database.db, log)
     const archive = archiveOf(settings)
+    const { amqpManagementUrl: url, amqpUrl } = settings
+    const management = url === undefined ? undefined : createManagement({ url, amqpUrl })
     const server = () =>
       createServer({
         db: database.db,
@@ -170,7 +173,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
         stats: createStats({
           db: database.db,
           store: opened,
-          readQueues: createReadQueues(settings.amqpManagementUrl, settings.amqpUrl),
+          readQueues: createReadQueues(management),
           checks,
         }),
       })

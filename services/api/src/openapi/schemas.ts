@@ -470,6 +470,7 @@ export const schemas: Record<string, object> = {
       events: integer,
     }),
     queues: told({
+      asked_at: instant,
       items: listOf(
         every({
           queue: text,

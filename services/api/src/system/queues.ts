@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FoundQueue, Management } from '@journey/messaging'
 import { unavailable } from '@journey/runtime'
 
-/** A queue as the broker's management API tells of it: up to 5 s old. Rates per second; null where it has none yet. */
+/** A queue as the broker's management API tells of it: up to 5 s old. Rates are per second; 0 where it has none yet. */
 export type QueueFigures = {
   queue: string
   ready: number
@@ -11,56 +13,45 @@ export type QueueFigures = {
   ack_rate: number
 }
 
-/** @throws unavailable `broker/management_away` */
-export type ReadQueues = () => Promise<QueueFigures[]>
+/** Every queue of the virtual host, and when the broker told of them. */
+export type QueuesTold = { asked_at: string; items: QueueFigures[] }
 
-type Told = {
-  name: string
-  messages_ready?: number
-  messages_unacknowledged?: number
-  consumers?: number
-  message_stats?: Record<string, { rate?: number } | undefined>
-}
+/** @throws unavailable `broker/management_away`, `broker/access_refused` */
+export type ReadQueues = () => Promise<QueuesTold>
 
-const columns = ['name', 'messages_ready', 'messages_unacknowledged', 'consumers', 'message_stats'].join(',')
-const answerLimitMs = 2_000
+/** A busy broker takes its time to tell, just when its figures matter most: what it told last is told until then. */
+const patienceMs = 150
+const trueForMs = 10_000
 
 /**
- * Asks the management API for every queue of the virtual host.
+ * Asks one question at a time, however slow the answer is.
  *
- * @param managementUrl `http://user:password@host:port`, or several of one cluster with commas between; without a user, that of `amqpUrl`
+ * @param management undefined where no address of it is known
  */
-export const createReadQueues = (managementUrl: string | undefined, amqpUrl: string): ReadQueues => {
-  if (managementUrl === undefined)
-    return () =>
-      Promise.reject(unavailable('broker/management_away', 'RABBITMQ_MANAGEMENT_URL is not set: queues cannot be seen'))
-  const addresses = managementUrl.split(',').map((address) => new URL(address))
-  const bus = new URL(amqpUrl.split(/,(?=amqps?:)/)[0]!)
-  const vhost = encodeURIComponent(decodeURIComponent(bus.pathname.slice(1)) || '/')
-  const ask = async (address: URL): Promise<Told[]> => {
-    const { username, password } = address.username ? address : bus
-    const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-    const response = await fetch(`${address.origin}/api/queues/${vhost}?columns=${columns}`, {
-      headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
-      signal: AbortSignal.timeout(answerLimitMs),
-    })
-    if (!response.ok) throw new Error(`it answered ${response.status}`)
-    return (await response.json()) as Told[]
+export const createReadQueues = (
+  management: Pick<Management, 'queues'> | undefined,
+  now: () => number = Date.now,
+): ReadQueues => {
+  let last: QueuesTold | undefined
+  let asking: Promise<QueuesTold> | undefined
+
+  const ask = async (): Promise<QueuesTold> => {
+    if (!management)
+      throw unavailable('broker/management_away', 'RABBITMQ_MANAGEMENT_URL is not set: queues cannot be seen')
+    const asked_at = new Date(now()).toISOString()
+    last = { asked_at, items: (await management.queues()).map(figuresOf) }
+    return last
   }
+
   return async () => {
-    let failure: unknown
-    for (const address of addresses) {
-      try {
-        return (await ask(address)).map(figuresOf)
-      } catch (error) {
-        failure = error
-      }
-    }
-    throw unavailable('broker/management_away', `The management API of RabbitMQ does not answer`, failure)
+    asking ??= ask().finally(() => (asking = undefined))
+    if (!last || now() - Date.parse(last.asked_at) > trueForMs) return asking
+    asking.catch(() => undefined) // it may fail when nobody waits for it any more
+    return Promise.race([asking, sleep(patienceMs, last)])
   }
 }
 
-const figuresOf = ({ name, messages_ready, messages_unacknowledged, consumers, message_stats = {} }: Told) => ({
+const figuresOf = ({ name, messages_ready, messages_unacknowledged, consumers, message_stats = {} }: FoundQueue) => ({
   queue: name,
   ready: messages_ready ?? 0,
   unacknowledged: messages_unacknowledged ?? 0,

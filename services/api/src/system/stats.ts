@@ -54,7 +54,7 @@ const look = async ({ db, store, readQueues, checks, limitMs = 250 }: Sources) =
     told(async () => ({ checks: (await readiness(checks)).checks })),
     told(async () => ({ active: Object.fromEntries(await activeByStage(db)) })),
     told(async () => ({ reports: await serviceReports(db) })),
-    told(async () => ({ items: await readQueues() })),
+    told(readQueues),
     told(async () => {
       const after = (await loadCheckpoint(db, 'event-relay')) ?? 'start'
       return backlogAfter(store, after, { isMeant: selectionOf({}), most: mostCounted })
@@ -88,6 +88,10 @@ const look = async ({ db, store, readQueues, checks, limitMs = 250 }: Sources) =
   const alive = reports.status === 'known' ? reports.reports.filter(({ silent }) => !silent) : []
   const fromReports = <T extends object>(read: (alive: readonly ServiceReport[]) => T): Told<T> =>
     reports.status === 'known' ? { status: 'known', ...read(alive) } : reports
+  const fromProjector = <T extends object>(read: (alive: readonly ServiceReport[]) => T): Told<T> =>
+    reports.status === 'unknown' || alive.some(({ service }) => service === 'projector')
+      ? fromReports(read)
+      : { status: 'unknown', reason: 'no running projector tells of it' }
   return {
     at: new Date().toISOString(),
     servers,
@@ -95,7 +99,7 @@ const look = async ({ db, store, readQueues, checks, limitMs = 250 }: Sources) =
     journeys,
     rates: fromReports(ratesOf),
     lags: lagsOf(relay, queues, reports.status === 'known' ? alive : reports),
-    critical_time: fromReports((all) => ({
+    critical_time: fromProjector((all) => ({
       p50_seconds: worst(all, 'journey_critical_time_recent_seconds', { quantile: 0.5 }) ?? null,
       p99_seconds: worst(all, 'journey_critical_time_recent_seconds', { quantile: 0.99 }) ?? null,
       events: summed(all, 'journey_critical_time_recent_seconds_count'),
@@ -106,7 +110,7 @@ const look = async ({ db, store, readQueues, checks, limitMs = 250 }: Sources) =
     dead_letters: deadLetters,
     jobs,
     replays,
-    order: fromReports((all) => ({
+    order: fromProjector((all) => ({
       gaps_healed: summed(all, 'journey_projection_events_total', { outcome: 'healed' }),
       duplicates_dropped: summed(all, 'journey_projection_events_total', { outcome: 'duplicate' }),
     })),

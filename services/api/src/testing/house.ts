@@ -2,7 +2,7 @@ import type { Storage } from '@journey/archive'
 import { commandQueue, exchanges, type CommandAnswer, type Recorded } from '@journey/contracts'
 import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
-import { createConnection, createPublisher, queueExists } from '@journey/messaging'
+import { createConnection, createManagement, createPublisher, queueExists } from '@journey/messaging'
 import { createCuttableLink, openTestBroker, type CuttableLink, type TestBroker } from '@journey/messaging/testing'
 import { migrate } from '@journey/migrations'
 import {
@@ -96,7 +96,12 @@ export const withHouse = async (
       patienceMs: 1_000,
     },
     stats: createStats(
-      { db: database.db, store, readQueues: createReadQueues(vhost.managementUrl, vhost.url), checks },
+      {
+        db: database.db,
+        store,
+        readQueues: createReadQueues(createManagement({ url: vhost.managementUrl, amqpUrl: vhost.url })),
+        checks,
+      },
       0,
     ),
     registry: createRegistry('api'),
