@@ -21,6 +21,7 @@ import { discardedStreams } from './versions/026-discarded-streams.js'
 import { partitions } from './versions/028-partitions.js'
 import { serviceFigures } from './versions/030-service-figures.js'
 import { archiveJobs } from './versions/035-archive-jobs.js'
+import { receivedIds } from './versions/036-received-ids.js'
 
 /** Every migration in its order. Forward only: what was once released is never changed, only followed by another. */
 export const migrations: Record<string, Migration> = {
@@ -46,4 +47,5 @@ export const migrations: Record<string, Migration> = {
   '028-partitions': partitions,
   '030-service-figures': serviceFigures,
   '035-archive-jobs': archiveJobs,
+  '036-received-ids': receivedIds,
 }

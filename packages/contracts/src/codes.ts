@@ -55,6 +55,9 @@ export const codes = {
   'command/unsupported_version': 'The major version of the command is not known here.',
   'event/unknown_type': 'The event is not one of ours.',
   'event/invalid': 'The event lacks what every event has.',
+  'event/foreign': 'The event claims a place in a stream of ours where it does not stand. Nothing was recorded.',
+  'event/id_reused':
+    'An event with this id was recorded before, and it said something else. Give each event an id of its own.',
   'event/unsupported_version': 'The major version of the event is not known here. Deploy the newer reader, then retry.',
   'control/invalid': 'A broadcast on journey.control says nothing that is known; the message names what is wrong.',
   'task/not_an_object': 'A task is a JSON object.',

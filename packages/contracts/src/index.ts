@@ -43,6 +43,7 @@ export {
   type Stored,
   type StoredMetadata,
 } from './events/event.js'
+export { isReceivedStream, readReceived, receivedSchemas, receivedType, type ReceivedEvent } from './events/received.js'
 export { firstVersion, versionOf } from './events/upcast.js'
 export { busTypesOf, ourStreams, selectionOf, type EventSelection } from './events/selection.js'
 export { controlActions, controlSchema, readControl, type ControlAction, type ControlMessage } from './control.js'
@@ -59,6 +60,7 @@ export {
   deadLetterQueueOf,
   eventQueuesOf,
   exchanges,
+  familyQueue,
   intentQueue,
   isOwnQueue,
   migratedBy,
@@ -73,6 +75,7 @@ export {
   queueOfName,
   queuesOfAgent,
   queuesOfIntent,
+  receivedFamilies,
   retrySteps,
   sagaQueue,
   topologyFor,
@@ -86,6 +89,7 @@ export {
   type Owner,
   type Partitions,
   type Queue,
+  type ReceivedFamily,
   type RetryStep,
   type Topology,
 } from './topology.js'

@@ -1,12 +1,17 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import {
+  agentQueue,
   bucketOf,
   buckets,
+  familyQueue,
+  isOwnQueue,
   ownedBy,
   partitionKeyOf,
+  queueOfName,
   queuesOfAgent,
   queuesOfIntent,
+  receivedFamilies,
   topologyFor,
   type Broker,
   type Queue,
@@ -166,5 +171,17 @@ describe('a message group', () => {
   it('is the stream for everything else', () => {
     expect(partitionKeyOf('agent-a1', 'client-123')).to.equal('agent-a1')
     expect(partitionKeyOf('unit_of_work-7')).to.equal('unit_of_work-7')
+  })
+})
+
+describe('the queues of what others publish', () => {
+  it('are ours, and none of them is taken for the queue of an agent', () => {
+    for (const family of receivedFamilies)
+      for (const name of [familyQueue(family), `${familyQueue(family)}.dlq`, `${familyQueue(family)}.retry.5s`]) {
+        expect(isOwnQueue(name), name).to.equal(true)
+        expect(queueOfName(name), name).to.equal(undefined)
+        expect(topologyFor(single).queues.map((queue) => queue.name)).to.include(name)
+      }
+    expect(queueOfName(agentQueue('eventsource'))?.name).to.equal('agent.eventsource')
   })
 })

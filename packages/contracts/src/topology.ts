@@ -62,6 +62,10 @@ export const sagaQueue = 'saga-processor.events'
 export const notifierQueue = 'notifier.events'
 /** Where the notifier hears replays, so that live events need not wait behind them. */
 export const notifierReplayQueue = 'notifier.replays'
+/** First words of the types of events that others publish onto `journey.events` and that we record. */
+export const receivedFamilies = ['agent', 'knowledge', 'pattern', 'notification'] as const
+export type ReceivedFamily = (typeof receivedFamilies)[number]
+export const familyQueue = (family: ReceivedFamily): string => `${family}.events`
 export const projectorQueue = (n: number): string => `projector.events.${n}`
 export const intentQueue = (intent: string): string => `tasks.${intent}`
 export const agentQueue = (agentId: string): string => `agent.${agentId}`
@@ -197,6 +201,12 @@ const notifications = quorumQueue(notifierQueue, 'notifier', [{ exchange: exchan
   'x-message-ttl': dayMs,
 })
 
+/** What others publish straight onto our exchange waits here to be recorded; several consumers share each queue. */
+const received = (family: ReceivedFamily): Queue =>
+  quorumQueue(familyQueue(family), 'command-handler', [{ exchange: exchanges.events.name, key: `${family}.*` }], {
+    'x-message-ttl': dayMs,
+  })
+
 /** Bound for each replay by whoever runs it, by a key of its own. */
 const replayedNotifications = quorumQueue(notifierReplayQueue, 'notifier', [], { 'x-message-ttl': dayMs })
 
@@ -258,7 +268,8 @@ export const migratedBy = (queue: string): string | undefined => /^(.+)\.migrati
  */
 export const queueOfName = (name: string): Queue | undefined => {
   const [, kind, own] = /^(tasks|agent)\.(.+?)(?:\.dlq)?$/.exec(name) ?? []
-  if (kind === undefined || own === undefined) return undefined
+  // `events` is no agent's id: the queue of that name holds what others publish (CONTRACT.md reserves the word).
+  if (kind === undefined || own === undefined || /^events(\.|$)/.test(own)) return undefined
   return (kind === 'tasks' ? queuesOfIntent(own) : queuesOfAgent(own)).find((queue) => queue.name === name)
 }
 
@@ -273,13 +284,14 @@ export const topologyFor = (broker: Broker, options: { projectorQueues?: number 
       ...withRetries(sagas),
       ...withRetries(notifications),
       ...withRetries(replayedNotifications),
+      ...receivedFamilies.flatMap((family) => withRetries(received(family))),
     ],
   }
 }
 
 /** Whether a queue's name is one of ours, those of intents, agents, waiting messages and dead letters included. */
 export const isOwnQueue = (name: string): boolean =>
-  /^(command-handler|projector|saga-processor|notifier|tasks|agent)\./.test(name)
+  /^(command-handler|projector|saga-processor|notifier|tasks|agent|knowledge|pattern|notification)\./.test(name)
 
 /** What one service declares at its start: every exchange, so that any service may start first, and its own queues. */
 export const ownedBy = (owner: Owner, topology: Topology): Topology => ({

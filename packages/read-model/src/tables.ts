@@ -21,6 +21,7 @@ import type { JourneyEventsTable } from './history/table.js'
 import type { JourneyStatesTable } from './journeys/table.js'
 import type { PartitionsTable } from './partitions/table.js'
 import type { DataKeysTable, ErasuresTable } from './privacy/table.js'
+import type { ReceivedIdsTable } from './received/table.js'
 import type { ReplaysTable } from './replays/table.js'
 import type { TimersTable } from './timers/table.js'
 import type { StageTransitionsTable } from './transitions/table.js'
@@ -60,6 +61,7 @@ export type OperationalTables = {
   partitions: PartitionsTable
   data_keys: DataKeysTable
   erasures: ErasuresTable
+  received_ids: ReceivedIdsTable
 }
 
 export type Tables = DerivedTables & OperationalTables
@@ -96,4 +98,5 @@ export const operationalTables = [
   'partitions',
   'data_keys',
   'erasures',
+  'received_ids',
 ] as const satisfies (keyof OperationalTables)[]

@@ -3,8 +3,10 @@ import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import {
   commandQueue,
+  familyQueue,
   loadConfiguration,
   ownedBy,
+  receivedFamilies,
   retrySteps,
   topologyFor,
   type Configuration,
@@ -32,9 +34,11 @@ import {
 } from '@journey/messaging'
 import {
   begunIn,
+  claimReceivedId,
   createDatabase,
   keepDeadLetter,
   noteHeartbeat,
+  noteReceived,
   purge,
   reportFigures,
   resolveRetried,
@@ -59,6 +63,7 @@ import { createHandleCommand } from './handle-command.js'
 import { createCommandMeters } from './meters.js'
 import { createOutcomes } from './outcomes.js'
 import { createPurge } from './purge.js'
+import { createRecordReceived } from './record-received.js'
 import type { Settings } from './settings.js'
 
 const service = 'command-handler'
@@ -168,10 +173,45 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         createCommandConsumer({ handle, reply, meters }),
       ),
     })
+    const ids = {
+      claim: (event: { id: string; digest: string; stream: string }) => claimReceivedId(db, event),
+      note: (id: string, revision: number) => noteReceived(db, id, revision),
+    }
+    const recorders = receivedFamilies.map((family) =>
+      createConsumer({
+        connection,
+        queue: familyQueue(family),
+        prefetch: settings.prefetch,
+        log,
+        meters: busMeters,
+        handler: pipeline(
+          observe(busMeters),
+          correlate(log),
+          closeRetried((retried) => resolveRetried(db, [retried], service)),
+          settleFate({
+            publisher,
+            service,
+            steps: retrySteps,
+            meters: busMeters,
+            breaker: createBreaker({ name: familyQueue(family), probe, log, meters: busMeters }),
+          }),
+          stopPoison(begunIn(db)),
+          createRecordReceived({ store, ids, family }),
+        ),
+      }),
+    )
     const drain = createDeadLetterDrain({
       connection,
       prefetch: settings.prefetch,
       keep: createKeepCommand({ keep: (letter, command) => keepDeadLetter(db, letter, command), reply }),
+      now,
+      meters: busMeters,
+      log,
+    })
+    const drainEvents = createDeadLetterDrain({
+      connection,
+      prefetch: settings.prefetch,
+      keep: (letter) => keepDeadLetter(db, letter),
       now,
       meters: busMeters,
       log,
@@ -201,7 +241,9 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         control,
         createPurge({ db, purge, hours: settings.commandRetentionHours, log }),
         drain(commandQueue),
+        ...receivedFamilies.map((family) => drainEvents(familyQueue(family))),
         commands,
+        ...recorders,
       ],
       log,
     )

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ourStreams } from '@journey/contracts'
+import { isReceivedStream, ourStreams } from '@journey/contracts'
 import type { EventStore, StoredEvent } from '@journey/event-store'
 import type { OrderedPublisher } from '@journey/messaging'
 import type { EventGap } from '@journey/read-model'
@@ -108,6 +108,7 @@ export const createRelay = ({
   const publish = async (publisher: OrderedPublisher<Place>, event: StoredEvent): Promise<boolean> => {
     const publication = publicationOf(event)
     if (!publication) {
+      if (isReceivedStream(event.stream)) return false // the bus has heard it: somebody else published it
       meters.skipped.inc()
       log.error(
         { stream: event.stream, revision: event.revision, type: event.type },

@@ -39,6 +39,8 @@ export const createStageProcess =
     agentChanged: (event: Recorded) => Promise<void>
   }): Handler =>
   async (message) => {
+    // Only our relay says in which stream an event stands; what others tell of agents is the recorder's.
+    if (message.routingKey.startsWith('agent.') && message.properties.headers.stream === undefined) return
     const recorded = fromBus(message.body)
     const { event, stream, revision } = recorded
     if (event.type === 'AgentCreated' || event.type === 'AgentUpdated') return agentChanged(recorded)
