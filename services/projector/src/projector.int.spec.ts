@@ -107,10 +107,18 @@ describe('the projector', () => {
       }
       await eventually('all rows', hasAll).catch(mustHaveAll)
       expect((await health('/ready')).status).to.equal(200)
-      const metrics = await (await health('/metrics')).text()
-      expect(metrics).to.match(/journey_projection_events_total\{outcome="healed".*\} [1-9]/)
-      expect(metrics).to.match(/journey_active_count\{stage="sandbox".*\} \d/)
-      expect(metrics).to.match(/journey_exit_criteria_pass_rate\{stage="sandbox".*\} (0\.\d+|0|1)\n/)
+      const metrics = async () => (await health('/metrics')).text()
+      expect(await metrics()).to.match(/journey_projection_events_total\{outcome="healed".*\} [1-9]/)
+      // What is counted in the tables is up to 5 s old.
+      const counted = [
+        /journey_active_count\{stage="sandbox".*\} \d/,
+        /journey_exit_criteria_pass_rate\{stage="sandbox".*\} (0\.\d+|0|1)\n/,
+      ]
+      const areThere = async () => {
+        const now = await metrics()
+        return counted.every((figure) => figure.test(now))
+      }
+      await eventually('the figures of the tables', areThere, 20_000)
     }))
 
   it('waits while PostgreSQL is away, says so, and goes on by itself', () =>
