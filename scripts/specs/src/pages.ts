@@ -7,6 +7,9 @@ import {
   eventSchemas,
   queuesOfAgent,
   queuesOfIntent,
+  receivedFamilies,
+  receivedSchemas,
+  receivedType,
   topologyFor,
   type CommandType,
   type Queue,
@@ -139,6 +142,20 @@ Published to \`journey.events\` with the bus type as routing key, in order per s
 ${table(
   ['bus type', 'stored type', 'data'],
   Object.entries(busTypes).map(([stored, bus]) => [code(bus), stored, fieldsOf(eventSchemas[stored as StoredType])]),
+)}
+
+### Events of others
+
+Anyone may publish ${receivedFamilies.map((family) => code(`${family}.*`)).join(', ')} events onto \`journey.events\`, with their type as routing key and a JSON body of
+at most 256 KiB: **event_id** (up to 128 characters), **event_type**, **timestamp** (ISO 8601), **source**, **data**; event_version (\`1.0\`) and
+metadata may be left out. Each is recorded once, for good, in the stream \`received-<family>\` as \`${receivedType}\`, whose data is the body.
+What cannot be recorded is a dead letter of \`<family>.events\`: \`event/invalid\`, \`event/unsupported_version\`, \`event/id_reused\` for an id that
+said something else before, \`event/foreign\` for one of our types with a stream and revision where it does not stand. Types
+with a schema of their own; any other type of these families needs no more than the above:
+
+${table(
+  ['bus type', 'data'],
+  Object.entries(receivedSchemas).map(([type, schema]) => [code(type), fieldsOf(schema) || 'any object']),
 )}
 `
 }
