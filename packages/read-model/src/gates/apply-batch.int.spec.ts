@@ -49,7 +49,9 @@ describe('an ordered consumer', () => {
       return { applied, duplicates, healed, parked }
     }
     const parked = async () =>
-      (await parkedStreams(db, 'spec')).map(({ parked_at: _, message: __, consumer: ___, ...rest }) => rest)
+      (await parkedStreams(db, 'spec')).map(
+        ({ parked_at: _, message: __, consumer: ___, discarded_at: ____, ...rest }) => rest,
+      )
     return { db, consumer, reads, apply, parked }
   }
 

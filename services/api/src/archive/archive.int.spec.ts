@@ -44,18 +44,29 @@ const keeping = async (house: House, storage: Storage, use: () => Promise<void>)
   }
 }
 
+/** The keeper waits 5 s for a place that is away. */
+const patienceMs = 30_000
+
 const ended = (house: House, id: unknown) =>
-  eventually(`the end of job ${String(id)}`, async () => {
-    const { body } = await ask(house, 'GET', `/jobs/${String(id)}`)
-    return body.state !== 'running' && body
-  })
+  eventually(
+    `the end of job ${String(id)}`,
+    async () => {
+      const { body } = await ask(house, 'GET', `/jobs/${String(id)}`)
+      return body.state !== 'running' && body
+    },
+    patienceMs,
+  )
 
 /** The keeper's daily job may still be at it. */
 const started = async (house: House, job: object) => {
-  const { status, body } = await eventually('the archive to be free', async () => {
-    const answer = await ask(house, 'POST', '/jobs', job)
-    return answer.status !== 409 && answer
-  })
+  const { status, body } = await eventually(
+    'the archive to be free',
+    async () => {
+      const answer = await ask(house, 'POST', '/jobs', job)
+      return answer.status !== 409 && answer
+    },
+    patienceMs,
+  )
   expect(status).to.equal(202)
   return body
 }
@@ -91,10 +102,14 @@ describe('the archive over HTTP', () => {
   it('is brought up to date each day without being asked', () =>
     withArchive((house, storage) =>
       keeping(house, storage, async () => {
-        const job = await eventually('the daily job', async () => {
-          const [latest] = (await ask(house, 'GET', '/jobs')).body.items as { state: string }[]
-          return latest?.state === 'completed' && latest
-        })
+        const job = await eventually(
+          'the daily job',
+          async () => {
+            const [latest] = (await ask(house, 'GET', '/jobs')).body.items as { state: string }[]
+            return latest?.state === 'completed' && latest
+          },
+          patienceMs,
+        )
         expect(job).to.deep.include({
           kind: 'run',
           requested_by: { type: 'system', id: 'api' },
