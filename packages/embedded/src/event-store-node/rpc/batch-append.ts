@@ -11,6 +11,7 @@ import type { ProposedEvent } from '../recorded-event.js'
 import type { Writer } from '../writer.js'
 import { codes, shared, statusMessages, streams } from './generated.js'
 import { identifierOf, isStreamName, nameOf, uuidOf } from './identifiers.js'
+import { Outgoing } from './outgoing.js'
 import { maxAppendBytes, toProposed } from './proposals.js'
 
 type Call = ServerDuplexStream<BatchAppendReq, BatchAppendResp>
@@ -37,6 +38,8 @@ export const batchAppend =
   (writer: Writer, fail: (error: unknown) => Error) =>
   (call: Call): void => {
     const open = new Map<string, Open>()
+    const out = new Outgoing(call)
+    let answers: Uint8Array[] = []
     let unanswered = 0
     let unansweredBytes = 0
     let isClogged = false
@@ -45,16 +48,23 @@ export const batchAppend =
 
     const finish = (): void => {
       if (isOver || !hasEnded || unanswered > 0) return
+      flush()
       isOver = true
       call.end()
     }
     const end = (error: unknown): void => {
       if (isOver) return
+      flush()
       isOver = true
       call.emit('error', fail(error))
     }
+    /** The answers of one group come in one turn of the event loop, and go out together. */
     const answer = (response: BatchAppendResp): void => {
-      if (!isOver && !call.write(response)) isClogged = true // the client reads no answers: take no more questions
+      if (answers.push(response.serializeBinary()) === 1) process.nextTick(flush)
+    }
+    const flush = (): void => {
+      if (!isOver && !out.write(answers)) isClogged = true // the client reads no answers: take no more questions
+      answers = []
       pace()
     }
     const pace = (): void => {
@@ -132,7 +142,7 @@ export const batchAppend =
     }
 
     call.on('data', receive)
-    call.on('drain', () => {
+    out.onDrain(() => {
       isClogged = false
       pace()
     })

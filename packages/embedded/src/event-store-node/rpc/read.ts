@@ -7,6 +7,7 @@ import { readAll, readStream } from '../reads.js'
 import { lastRevision, type RecordedEvent } from '../recorded-event.js'
 import { subscribeToAll, subscribeToStream, type Message } from '../subscriptions.js'
 import { encodeCaughtUp, encodeCheckpoint, encodeConfirmation, encodeDelivery, encodeStreamNotFound } from './encode.js'
+import { Outgoing } from './outgoing.js'
 import { readRequestOf, type ReadRequest } from './read-request.js'
 import { streamDeleted } from './statuses.js'
 
@@ -19,35 +20,25 @@ export const read =
   (call: Call): void => {
     const ended = new AbortController()
     for (const event of ['cancelled', 'close', 'error']) call.once(event, () => ended.abort())
-    send(call, answersTo(log, call.request, ended.signal), ended.signal).then(
+    send(new Outgoing(call), answersTo(log, call.request, ended.signal), ended.signal).then(
       () => call.end(),
       (error: unknown) => !ended.signal.aborted && call.emit('error', fail(error)),
     )
   }
 
-/** Sends no faster than the client reads: what it has not taken yet is one page here and what HTTP/2 holds. */
-const send = async (call: Call, answers: AsyncIterable<Buffer[]>, ended: AbortSignal): Promise<void> => {
-  for await (const batch of answers)
-    for (const answer of batch) {
-      if (ended.aborted) return
-      if (!call.write(answer)) await drained(call, ended)
+/** Sends no faster than the client reads: while it takes one page, the next one is fetched, and no more. */
+const send = async (out: Outgoing, answers: AsyncGenerator<Buffer[]>, ended: AbortSignal): Promise<void> => {
+  try {
+    for (let page = await answers.next(); !page.done && !ended.aborted;) {
+      const next = answers.next()
+      next.catch(() => undefined) // told below, after what came before it is sent
+      if (!out.write(page.value)) await out.drained(ended)
+      page = await next
     }
+  } finally {
+    await answers.return(undefined)
+  }
 }
-
-const drained = (call: Call, ended: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (ended.aborted) {
-      resolve()
-      return
-    }
-    const done = (): void => {
-      call.off('drain', done)
-      ended.removeEventListener('abort', done)
-      resolve()
-    }
-    call.once('drain', done)
-    ended.addEventListener('abort', done)
-  })
 
 async function* answersTo(log: EventLog, message: ReadReq, ended: AbortSignal): AsyncGenerator<Buffer[]> {
   const request = readRequestOf(message)
