@@ -7,6 +7,7 @@ import { codeOf } from '@journey/runtime'
 import { expect } from 'chai'
 import pg from 'pg'
 import { testDatabase } from '../testing/isolation.js'
+import { until } from '../supervisor/until.js'
 import { createEventStoreNode } from './event-store-node.js'
 import { anEvent, brief, collect, events, failureOf, freshStream, testNode } from './testing.js'
 
@@ -111,7 +112,7 @@ describe('an event store node', () => {
     expect(new Set(stored)).to.deep.equal(new Set([...answered].map(([k, revision]) => `${k}#${revision}`)))
     while (told.length < 480) await new Promise<void>((resolve) => (wake = resolve))
     expect(told, 'the subscription lived through it').to.deep.equal(stored.map((_, revision) => BigInt(revision)))
-    await node.ready()
+    await until(() => node.ready(), AbortSignal.timeout(20_000)) // the last cut may have been a moment ago
     await subscription.unsubscribe()
     await writer.dispose()
     await stop()
