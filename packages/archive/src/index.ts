@@ -1,5 +1,5 @@
 export { archive, eventsIn, manifestsIn, type Part, type Report, type Source } from './archive.js'
-export { restore, restoredMark, type Target } from './restore.js'
+export { restore, type Target } from './restore.js'
 export { type ArchivedEvent, type ArchivedFile, type Manifest } from './segment.js'
 export { archiveAddress, openStorage, type Storage } from './storage.js'
 export { type S3Access } from './s3.js'

@@ -1,3 +1,4 @@
+import { restoredMark } from '@journey/contracts'
 import { codeOf, conflict, malformed } from '@journey/runtime'
 import { eventsIn, manifestsIn, type Part, type Report } from './archive.js'
 import type { ArchivedEvent } from './segment.js'
@@ -76,6 +77,3 @@ const putBack = async (target: Target, run: readonly ArchivedEvent[]): Promise<v
     )
   }
 }
-
-/** Stands in the metadata of a restored event: who would tell the world of it has done so long ago. */
-export const restoredMark = 'restored'

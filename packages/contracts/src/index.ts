@@ -42,6 +42,7 @@ export {
   type Recorded,
   type Stored,
   type StoredMetadata,
+  restoredMark,
 } from './events/event.js'
 export { isReceivedStream, readReceived, receivedSchemas, receivedType, type ReceivedEvent } from './events/received.js'
 export { firstVersion, versionOf } from './events/upcast.js'

@@ -1,9 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
-import { bucketOf, buckets, notifierQueue, projectorQueue, projectorQueues, sagaQueue } from '@journey/contracts'
+import {
+  bucketOf,
+  buckets,
+  notifierQueue,
+  projectorQueue,
+  projectorQueues,
+  restoredMark,
+  sagaQueue,
+} from '@journey/contracts'
 import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore } from '@journey/event-store'
-import { eventually, openTestBroker } from '@journey/messaging/testing'
+import { eventually, openTestBroker, type TestBroker } from '@journey/messaging/testing'
 import { migrate } from '@journey/migrations'
 import { createDatabase, saveCheckpoint } from '@journey/read-model'
 import { logOf } from '@journey/read-model/testing'
@@ -11,40 +19,75 @@ import { readSettings, silentLog } from '@journey/runtime'
 import { build } from './container.js'
 import { Settings } from './settings.js'
 
+/** A relay on servers of its own, and what one does to see which queues an event reaches. */
+const setup = async () => {
+  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
+  await migrate(own.url)
+  const log = silentLog()
+  const store = createEventStore({ url: testEventStoreUrl(), log })
+  const database = createDatabase({ url: own.url, name: 'spec', log })
+  const env = { DATABASE_URL: own.url, RABBITMQ_URL: vhost.url, EVENT_STORE_URL: testEventStoreUrl() }
+  const { service } = build(readSettings(Settings, { ...env, LOG_LEVEL: 'silent' }))
+  let broker: TestBroker | undefined
+  return {
+    /** Stores the beginning of a new journey; gives its id, place and stream. */
+    storeOne: async (more: object = {}) => {
+      const [started] = logOf([{ client: 0, action: 'start', pick: 0 }], `spec-${randomUUID()}`)
+      const { event, stream, source, correlationId, causationId, actor, at } = started!
+      const id = randomUUID()
+      const metadata = {
+        $correlationId: correlationId,
+        $causationId: causationId,
+        version: '1.0',
+        timestamp: at,
+        source,
+        actor,
+        ...more,
+      }
+      const news = [{ id, type: event.type, data: event.data, metadata }]
+      const { position } = await store.append(stream, 'no_stream', news)
+      return { id, stream, position: position! }
+    },
+    /** What other specs stored before is theirs. */
+    startAfter: async (position: bigint) => {
+      await saveCheckpoint(database.db, 'event-relay', position)
+      await service.start()
+      broker = await openTestBroker(vhost.url)
+    },
+    /** The first messages in a queue, by their ids. */
+    idsIn: async (queue: string, count: number) => {
+      const ids: unknown[] = []
+      await broker!.channel.consume(queue, (message) => ids.push(message?.properties.messageId), { noAck: true })
+      await eventually(`the events in ${queue}`, () => ids.length >= count)
+      return ids
+    },
+    stop: async () => {
+      await service.stop()
+      await Promise.all([broker?.close(), store.stop(), database.stop()])
+      await Promise.all([own.drop(), vhost.drop()])
+    },
+  }
+}
+
+const queueOf = (stream: string): string => projectorQueue(buckets.indexOf(bucketOf(stream)) % projectorQueues)
+
 describe('the event relay on a fresh broker', () => {
   it('loses no event of the consumers that start after it', async () => {
-    const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
-    await migrate(own.url)
-    const log = silentLog()
-    const store = createEventStore({ url: testEventStoreUrl(), log })
-    const database = createDatabase({ url: own.url, name: 'spec', log })
-    const [started] = logOf([{ client: 0, action: 'start', pick: 0 }], `spec-${randomUUID()}`)
-    const { id, event, stream, source, correlationId, causationId, actor, at } = started!
-    const metadata = {
-      $correlationId: correlationId,
-      $causationId: causationId,
-      version: '1.0',
-      timestamp: at,
-      source,
-      actor,
-    }
-    const { position } = await store.append(stream, 'no_stream', [{ id, type: event.type, data: event.data, metadata }])
-    await saveCheckpoint(database.db, 'event-relay', position! - 1n) // what other specs stored is theirs
+    const { storeOne, startAfter, idsIn, stop } = await setup()
+    const { id, stream, position } = await storeOne()
+    await startAfter(position - 1n)
+    for (const queue of [queueOf(stream), sagaQueue, notifierQueue])
+      expect(await idsIn(queue, 1), queue).to.deep.equal([id])
+    await stop()
+  })
 
-    const env = { DATABASE_URL: own.url, RABBITMQ_URL: vhost.url, EVENT_STORE_URL: testEventStoreUrl() }
-    const { service } = build(readSettings(Settings, { ...env, LOG_LEVEL: 'silent' }))
-    await service.start()
-    const broker = await openTestBroker(vhost.url)
-    const bucket = buckets.indexOf(bucketOf(stream))
-    for (const queue of [projectorQueue(bucket % projectorQueues), sagaQueue, notifierQueue]) {
-      const ids: unknown[] = []
-      await broker.channel.consume(queue, (message) => ids.push(message?.properties.messageId), { noAck: true })
-      await eventually(`the event in ${queue}`, () => ids.length > 0)
-      expect(ids).to.deep.equal([id])
-    }
-
-    await service.stop()
-    await Promise.all([broker.close(), store.stop(), database.stop()])
-    await Promise.all([own.drop(), vhost.drop()])
+  it('brings an event that was restored from the archive to the projector alone', async () => {
+    const { storeOne, startAfter, idsIn, stop } = await setup()
+    const restored = await storeOne({ [restoredMark]: true })
+    const other = await storeOne()
+    await startAfter(restored.position - 1n)
+    for (const queue of [sagaQueue, notifierQueue]) expect(await idsIn(queue, 1), queue).to.deep.equal([other.id])
+    expect((await idsIn(queueOf(restored.stream), 1))[0]).to.equal(restored.id)
+    await stop()
   })
 })

@@ -30,3 +30,10 @@ export const publicationOf = (stored: Stored): Publication | undefined => {
     },
   }
 }
+
+/** The same for our ordered consumers alone: for an event of which everybody else heard, and which has led to all it leads to. */
+export const forOrderedConsumers = ({ properties, ...publication }: Publication): Publication => {
+  const { CC, ...headers } = properties.headers ?? {}
+  const [bucket] = CC as string[]
+  return { ...publication, exchange: exchanges.received.name, key: bucket!, properties: { ...properties, headers } }
+}

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isReceivedStream, ourStreams } from '@journey/contracts'
+import { isReceivedStream, ourStreams, restoredMark } from '@journey/contracts'
 import type { EventStore, StoredEvent } from '@journey/event-store'
 import type { OrderedPublisher } from '@journey/messaging'
 import type { EventGap } from '@journey/read-model'
 import { messageOf, type Log, type Part } from '@journey/runtime'
 import type { Hearing, HearingPlaces } from './hearing.js'
 import type { RelayMeters } from './meters.js'
-import { publicationOf } from './publication.js'
+import { forOrderedConsumers, publicationOf } from './publication.js'
 
 /** Where the relay keeps how far it came. */
 export interface Checkpoint {
@@ -116,7 +116,9 @@ export const createRelay = ({
       )
       return false
     }
-    await publisher.publish({ position: event.position, at: event.createdAt }, publication)
+    const isRestored = event.metadata[restoredMark] === true
+    const place = { position: event.position, at: event.createdAt }
+    await publisher.publish(place, isRestored ? forOrderedConsumers(publication) : publication)
     meters.relayed.inc({ type: publication.key })
     return true
   }

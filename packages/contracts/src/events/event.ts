@@ -23,6 +23,9 @@ export type Recorded<Event extends DomainEvent = DomainEvent> = {
   actor: Actor
 }
 
+/** Stands as true in the metadata of an event that was put back from the archive. */
+export const restoredMark = 'restored'
+
 /** The metadata stored with each event. `$correlationId` and `$causationId` are the names EventStoreDB's own tools follow. */
 export type StoredMetadata = {
   $correlationId: string
