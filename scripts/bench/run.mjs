@@ -8,6 +8,11 @@ const benches = {
     about: 'whole journeys through the whole system, from commands on the bus to the read model',
     load: () => import('./journeys.mjs'),
   },
+  bus: {
+    about:
+      'commands to visible rows, the relay, the projector, rebuilds and parked streams, beside bare amqplib and pg',
+    load: () => import('./bus.mjs'),
+  },
   'event-store': {
     about: 'the event store node beside bare PostgreSQL: appends by 1, 16 and 64 clients, reads of the whole log',
     load: () => import('./event-store.mjs'),
