@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { currentVersion, decoded } from '@journey/contracts'
+import { decoded, firstVersion } from '@journey/contracts'
 import { Journey } from '@journey/domain'
 import { createEventStore, createRepository, createSnapshots } from '@journey/event-store'
 import { silentLog } from '@journey/runtime'
@@ -104,7 +104,7 @@ const eventAt = (stream, revision) => {
     $correlationId: randomUUID(),
     $causationId: randomUUID(),
     command_digest: 'x'.repeat(43),
-    version: currentVersion,
+    version: firstVersion,
     timestamp: new Date().toISOString(),
     source: 'command-handler',
     actor: { type: 'user', id: 'dana' },
