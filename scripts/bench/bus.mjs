@@ -45,7 +45,7 @@ const optionsOf = (args) => {
         journeys: { type: 'string', default: '1000' },
         seconds: { type: 'string', default: '10' },
         only: { type: 'string' },
-      keep: { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         'cpu-prof': { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
