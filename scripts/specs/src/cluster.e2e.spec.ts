@@ -22,7 +22,7 @@ const stride = 100
 const asked = process.env.JOURNEY_SPEC_CLUSTER === undefined ? describe.skip : describe
 
 asked('a cluster of three RabbitMQ nodes that are killed one after the other', () => {
-  const stateDir = mkdtempSync(join(tmpdir(), 'journey-cluster-'))
+  let stateDir: string
   const log = silentLog()
   let cluster: Cluster
   let system: System
@@ -69,6 +69,7 @@ asked('a cluster of three RabbitMQ nodes that are killed one after the other', (
 
   before(async function () {
     this.timeout(240_000)
+    stateDir = mkdtempSync(join(tmpdir(), 'journey-cluster-'))
     chmodSync(stateDir, 0o711)
     cluster = createCluster({ stateDir, ports: createPorts(stateDir), log })
     await cluster.start()
