@@ -34,10 +34,13 @@ export {
   type StoredType,
 } from './events/names.js'
 export {
+  anyFromBus,
+  anyFromStored,
   domainEventOf,
   fromBus,
   fromStored,
   toBus,
+  type AnyRecorded,
   type BusEvent,
   type Recorded,
   type Stored,
@@ -45,8 +48,9 @@ export {
   restoredMark,
 } from './events/event.js'
 export { isReceivedStream, readReceived, receivedSchemas, receivedType, type ReceivedEvent } from './events/received.js'
+export type { Received } from './events/received-stored.js'
 export { firstVersion, versionOf } from './events/upcast.js'
-export { busTypesOf, ourStreams, selectionOf, type EventSelection } from './events/selection.js'
+export { isSelectable, ourStreams, selectionOf, type EventSelection } from './events/selection.js'
 export { controlActions, controlSchema, readControl, type ControlAction, type ControlMessage } from './control.js'
 export { taskMessageId, type TaskMessage } from './tasks.js'
 export {

@@ -1,7 +1,10 @@
 import { bucketKey, bucketOf, exchanges, partitionKeyOf, toBus, type Stored } from '@journey/contracts'
-import type { Publication } from '@journey/messaging'
+import { longestPropertyBytes, type Publication } from '@journey/messaging'
 
-/** A stored event as it is published to `journey.events` (CONTRACT.md section 1); undefined for a type that is not ours. */
+/**
+ * A stored event as it is published to `journey.events` (CONTRACT.md section 1), one of others as its publisher sent it; undefined for
+ * a type that is neither.
+ */
 export const publicationOf = (stored: Stored): Publication | undefined => {
   const event = toBus(stored)
   if (!event) return undefined
@@ -13,9 +16,10 @@ export const publicationOf = (stored: Stored): Publication | undefined => {
     key: event.event_type,
     body: Buffer.from(JSON.stringify(event)),
     properties: {
-      messageId: event.event_id,
+      // What others call their events may be longer than a property can be.
+      messageId: Buffer.byteLength(event.event_id) > longestPropertyBytes ? stored.id : event.event_id,
       type: event.event_type,
-      timestamp: Math.floor(Date.parse(event.timestamp) / 1000),
+      timestamp: Math.max(0, Math.floor(Date.parse(timeOf(stored)) / 1000)),
       correlationId: event.metadata.correlation_id,
       headers: {
         'schema-version': event.event_version,
@@ -30,6 +34,9 @@ export const publicationOf = (stored: Stored): Publication | undefined => {
     },
   }
 }
+
+const timeOf = ({ metadata: { timestamp }, createdAt }: Stored): string =>
+  typeof timestamp === 'string' ? timestamp : createdAt
 
 /** The same for our ordered consumers alone: for an event of which everybody else heard, and which has led to all it leads to. */
 export const forOrderedConsumers = ({ properties, ...publication }: Publication): Publication => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
-import type { Recorded } from '@journey/contracts'
+import type { AnyRecorded } from '@journey/contracts'
 import { retryMark, type DeadLetterCause } from '@journey/messaging'
 import { messageOf } from '@journey/messaging/testing'
 import type { Applied, Step } from '@journey/read-model'
@@ -33,7 +33,7 @@ const setup = (apply?: ProjectorPorts['apply']) => {
   const causes: DeadLetterCause[] = []
   const none: Applied<Step> = { applied: 0, duplicates: 0, healed: 0, parked: 0, parkedNow: [], results: [] }
   const project = createProjector({
-    apply: (events: readonly Recorded[], again) => {
+    apply: (events: readonly AnyRecorded[], again) => {
       told.push(`apply ${events.map(({ stream, revision }) => `${stream}@${revision}`).join(' ')}`)
       return apply?.(events, again) ?? Promise.resolve([none])
     },

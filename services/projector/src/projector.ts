@@ -1,4 +1,4 @@
-import { fromBus, type Recorded } from '@journey/contracts'
+import { anyFromBus, type AnyRecorded } from '@journey/contracts'
 import { retriedOf, type DeadLetterCause, type Message, type Retried } from '@journey/messaging'
 import type { Applied, Step } from '@journey/read-model'
 import { codeOf, familyOf, malformed, messageOf, type Log } from '@journey/runtime'
@@ -6,7 +6,7 @@ import type { ProjectorMeters } from './meters.js'
 
 export type ProjectorPorts = {
   /** Applies events, as `createApply` makes it; told the streams that a message came again for. */
-  apply: (events: readonly Recorded[], again: ReadonlySet<string>) => Promise<Applied<Step>[]>
+  apply: (events: readonly AnyRecorded[], again: ReadonlySet<string>) => Promise<Applied<Step>[]>
   /** Publishes a message to its queue's dead letters, confirmed. */
   deadLetter: (message: Message, cause: DeadLetterCause) => Promise<void>
   /** Closes dead letters whose retries could be read this time. */
@@ -24,7 +24,7 @@ export type ProjectorPorts = {
 export const createProjector =
   ({ apply, deadLetter, resolved, meters, service, now, log }: ProjectorPorts) =>
   async (messages: readonly Message[]): Promise<void> => {
-    const events: Recorded[] = []
+    const events: AnyRecorded[] = []
     const retried: Retried[] = []
     const again = new Set<string>()
     const commandTimes = new Map<string, string>()
@@ -69,9 +69,9 @@ export const createProjector =
     }
   }
 
-/** An event of ours with a place in the log; the order of the read model hangs on it. */
-const readEvent = (body: Buffer): Recorded => {
-  const event = fromBus(body)
+/** A recorded event, ours or of others, with a place in the log; the order of the read model hangs on it. */
+const readEvent = (body: Buffer): AnyRecorded => {
+  const event = anyFromBus(body)
   if (typeof event.position !== 'string' || !/^\d{1,20}$/.test(event.position))
     throw malformed('event/invalid', `Event ${event.id} has no position in the log`)
   return event

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
-import type { Recorded } from '@journey/contracts'
+import type { AnyRecorded } from '@journey/contracts'
+import { outsideAgentId } from '../agents/projection.js'
 import { json, jsonOrNull } from '../columns.js'
 import { sealRows } from '../privacy/sealing.js'
 import type { Tables } from '../tables.js'
@@ -10,13 +11,13 @@ import { fold, type Existing, type Rows, type Step } from './fold.js'
  * Applies events to every table of the read model: the rows they touch are read once, folded in memory and written once.
  * Exactly once is the caller's business (`applyBatch`).
  */
-export const project = async (transaction: Transaction<Tables>, events: readonly Recorded[]): Promise<Step[]> => {
+export const project = async (transaction: Transaction<Tables>, events: readonly AnyRecorded[]): Promise<Step[]> => {
   const { rows, steps } = fold(await existingRows(transaction, events), events)
   await writeRows(transaction, rows)
   return steps
 }
 
-const existingRows = async (db: Kysely<Tables>, events: readonly Recorded[]): Promise<Existing> => {
+const existingRows = async (db: Kysely<Tables>, events: readonly AnyRecorded[]): Promise<Existing> => {
   const clients = new Set<string>()
   const works = new Set<string>()
   const agents = new Set<string>()
@@ -24,7 +25,11 @@ const existingRows = async (db: Kysely<Tables>, events: readonly Recorded[]): Pr
     const { family, recorded } = ofFamily(one)
     if (family === 'journey') clients.add(recorded.event.data.client_id)
     else if (family === 'work') works.add(recorded.event.data.work_id)
-    else agents.add(recorded.event.data.agent_id)
+    else if (family === 'agent') agents.add(recorded.event.data.agent_id)
+    else {
+      const agentId = outsideAgentId(recorded.event)
+      if (agentId !== undefined) agents.add(agentId)
+    }
   }
   const journeyRows =
     clients.size > 0
@@ -102,17 +107,53 @@ export const writeRows = async (db: Kysely<Tables>, rows: Rows): Promise<void> =
       .onConflict((conflict) => conflict.columns(['work_id', 'task_id']).doUpdateSet(overwrite(some)))
       .execute()
   }
-  for (const some of inChunks(rows.agents))
+  // What others tell of an agent comes by another stream, so at the same time: it never takes the place of what it says itself, and
+  // nobody waits for one another.
+  const agents = [...rows.agents].sort((a, b) => (a.agent_id < b.agent_id ? -1 : 1))
+  for (const some of inChunks(agents))
     await db
       .insertInto('agents')
       .values(some)
-      .onConflict((conflict) => conflict.column('agent_id').doUpdateSet(overwrite(some)))
+      .onConflict((conflict) =>
+        conflict
+          .column('agent_id')
+          .doUpdateSet(overwrite(some))
+          .where(sql<boolean>`excluded.registered or not agents.registered`),
+      )
       .execute()
   for (const chunk of inChunks(rows.journey_events)) {
     const some = await sealRows(db, 'journey_events', chunk)
     await db
       .insertInto('journey_events')
       .values(some.map((row) => ({ ...row, actor: json(row.actor), data: json(row.data) })))
+      .execute()
+  }
+  for (const chunk of inChunks(rows.received_events)) {
+    const some = await sealRows(db, 'received_events', chunk)
+    await db
+      .insertInto('received_events')
+      .values(some.map((row) => ({ ...row, data: json(row.data) })))
+      .execute()
+  }
+  for (const chunk of inChunks(rows.knowledge_shares)) {
+    const some = await sealRows(db, 'knowledge_shares', chunk)
+    await db
+      .insertInto('knowledge_shares')
+      .values(some.map((row) => ({ ...row, details: json(row.details) })))
+      .execute()
+  }
+  for (const chunk of inChunks(rows.patterns)) {
+    const some = await sealRows(db, 'patterns', chunk)
+    await db
+      .insertInto('patterns')
+      .values(some.map((row) => ({ ...row, details: json(row.details) })))
+      .execute()
+  }
+  for (const chunk of inChunks(rows.notifications)) {
+    const some = await sealRows(db, 'notifications', chunk)
+    await db
+      .insertInto('notifications')
+      .values(some.map((row) => ({ ...row, details: json(row.details) })))
       .execute()
   }
 }
