@@ -159,6 +159,8 @@ export const codes = {
   // Someone wrote first: decided again on the fresh state.
   'leadership/taken': 'Another process does what only one may do at a time. Wait for its end.',
   'stream/moved': 'The stream has moved on since it was read.',
+  'command/taken_over':
+    'Another process took the command over, as the broker delivered it again; its outcome is waited for.',
   'database/serialization': 'Two transactions met; one is tried again.',
   'replay/stopped': 'The replay was paused or cancelled just before its end.',
   'database/duplicate': 'The row is there already.',

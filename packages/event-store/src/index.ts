@@ -13,6 +13,7 @@ export type { NewEvent, StoredEvent } from './events.js'
 export {
   createRepository,
   type CommandKey,
+  type Consent,
   type DecidedEvent,
   type Loaded,
   type Outcome,

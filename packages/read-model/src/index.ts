@@ -111,6 +111,7 @@ export { activeByStage } from './journeys/active.js'
 export { passRates } from './evaluations/pass-rates.js'
 export {
   answerOf,
+  areHeld,
   claim,
   purge,
   settle,

@@ -1,4 +1,5 @@
 import 'reflect-metadata'
+import { randomBytes } from 'node:crypto'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import {
@@ -133,7 +134,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
     const meters = createCommandMeters(registry)
     const { db } = database
 
-    const decide = createDeciders({
+    const deciders = createDeciders({
       store,
       policy,
       capacity: settings.aggregateCache,
@@ -144,8 +145,11 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       log,
     })
     const handle = createHandleCommand({
-      decide,
-      outcomes: createOutcomes(db, { most: settings.prefetch, claimedBy: `${service}-${process.pid}` }),
+      deciders,
+      outcomes: createOutcomes(db, {
+        most: settings.prefetch,
+        claimedBy: `${service}-${process.pid}-${randomBytes(4).toString('hex')}`, // every container has a process 1
+      }),
       noteHeartbeat: (agentId, activeTasks) => noteHeartbeat(db, agentId, activeTasks),
     })
     const reply = createReply(publisher)

@@ -100,6 +100,21 @@ const sealing = (db: Kysely<Tables>, masterKeys: MasterKeys, rememberMs: number,
     await look(owners)
   }
 
+  const checked = new Remembered<string>(rememberMs, now)
+  const check = async (): Promise<string> => {
+    const rows = await db
+      .selectFrom('data_keys')
+      .select('master_key_id')
+      .distinct()
+      .where('wrapped', 'is not', null)
+      .execute()
+    const unknown = rows.flatMap(({ master_key_id: id }) => (id !== null && !masterKeys.known.has(id) ? [id] : []))
+    if (unknown.length > 0) throw unknownMasterKey(unknown)
+    const note = `on, with master key ${masterKeys.current.id}`
+    checked.set('', note)
+    return note
+  }
+
   return {
     keysFor: async (owners, options) => {
       const all = [...new Set(owners)]
@@ -108,6 +123,8 @@ const sealing = (db: Kysely<Tables>, masterKeys: MasterKeys, rememberMs: number,
       const found = await standingsOf(all)
       const without = all.filter((owner) => found.get(owner)?.key === undefined)
       if (without.length > 0) {
+        // Who has a wrong key, or lacks one, makes no further keys: nobody else could read what is sealed with them.
+        if (checked.get('') === undefined) await check()
         await make(without.map((owner) => [owner, 1] as const))
         for (const [owner, standing] of await look(without)) found.set(owner, standing)
       }
@@ -151,17 +168,7 @@ const sealing = (db: Kysely<Tables>, masterKeys: MasterKeys, rememberMs: number,
       return new Set([...found].flatMap(([owner, { wasErased }]) => (wasErased ? [owner] : [])))
     },
 
-    check: async () => {
-      const rows = await db
-        .selectFrom('data_keys')
-        .select('master_key_id')
-        .distinct()
-        .where('wrapped', 'is not', null)
-        .execute()
-      const unknown = rows.flatMap(({ master_key_id: id }) => (id !== null && !masterKeys.known.has(id) ? [id] : []))
-      if (unknown.length > 0) throw unknownMasterKey(unknown)
-      return `on, with master key ${masterKeys.current.id}`
-    },
+    check,
   }
 }
 
