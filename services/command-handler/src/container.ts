@@ -13,6 +13,7 @@ import {
   sealOf,
 } from '@journey/contracts'
 import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
+import { createDeciders, createHandleCommand, createRecordReceived } from '@journey/handlers'
 import {
   closeRetried,
   correlate,
@@ -58,12 +59,9 @@ import {
 import { createReply } from './answers.js'
 import { createCommandConsumer } from './command-consumer.js'
 import { createKeepCommand } from './dead-letters.js'
-import { createDeciders } from './deciders.js'
-import { createHandleCommand } from './handle-command.js'
 import { createCommandMeters } from './meters.js'
 import { createOutcomes } from './outcomes.js'
 import { createPurge } from './purge.js'
-import { createRecordReceived } from './record-received.js'
 import type { Settings } from './settings.js'
 
 const service = 'command-handler'

@@ -3,11 +3,10 @@ import { expect } from 'chai'
 import { readCommand, type CommandAnswer, type CommandType, type ReadCommand } from '@journey/contracts'
 import { testDatabase, testEventStoreUrl } from '@journey/embedded/testing'
 import { createEventStore } from '@journey/event-store'
+import { createDeciders, createHandleCommand, type HandleCommand, type Outcomes } from '@journey/handlers'
 import { migrate } from '@journey/migrations'
 import { claim, createDatabase, noteHeartbeat, settle } from '@journey/read-model'
 import { codeOf, familyOf, silentLog, unavailable } from '@journey/runtime'
-import { createDeciders } from './deciders.js'
-import { createHandleCommand, type HandleCommand, type Outcomes } from './handle-command.js'
 import { createOutcomes } from './outcomes.js'
 
 /** A command as it comes off the bus. */

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
+import type { Outcomes } from '@journey/handlers'
 import { claim, settleAll, type Tables } from '@journey/read-model'
 import { inBatches } from '@journey/runtime'
-import type { Outcomes } from './handle-command.js'
 
 /**
  * The table of outcomes, written in batches: one statement for all that is claimed, and one for all that is settled, at the

@@ -9,6 +9,7 @@ import {
   topologyFor,
   type Configuration,
 } from '@journey/contracts'
+import { createNotifier, crmChannel, type Channel } from '@journey/handlers'
 import { createWebhookClient, type WebhookClient } from '@journey/integrations'
 import {
   closeRetried,
@@ -49,11 +50,9 @@ import {
   type Log,
   type Part,
 } from '@journey/runtime'
-import { crmChannel, type Channel } from './channel.js'
 import { createCourier } from './courier.js'
 import { createDeliver } from './delivery.js'
 import { createDeliveryMeters, type DeliveryMeters } from './meters.js'
-import { createNotifier } from './notifier.js'
 import type { Settings } from './settings.js'
 
 const service = 'notifier'
@@ -180,8 +179,10 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
           createNotifier({
             channels: [crm],
             store: (delivery) => storeDelivery(db, delivery),
-            stored: () => courier?.ring(),
-            meters,
+            stored: (channel) => {
+              if (channel.isEnabled) courier?.ring()
+              else meters.deliveries.inc({ channel: channel.name, outcome: 'disabled' })
+            },
             isReplay,
           }),
         ),

@@ -20,6 +20,7 @@ import {
   type Aggregate,
   type EventStore,
 } from '@journey/event-store'
+import { createDirectory, createGather, createStageProcess } from '@journey/handlers'
 import {
   closeRetried,
   correlate,
@@ -65,16 +66,13 @@ import {
   type Log,
   type Part,
 } from '@journey/runtime'
-import { createDirectory } from './directory.js'
 import { createDispatcher } from './dispatcher.js'
 import { createSend, service } from './envelope.js'
-import { createGather } from './gather.js'
 import { createKeep } from './keep.js'
 import { createLoop } from './loop.js'
 import { createSagaMeters } from './meters.js'
 import { createTaskQueues } from './queues.js'
 import type { Settings } from './settings.js'
-import { createStageProcess } from './stage-process.js'
 
 /** How many streams of each kind stay folded in memory. */
 const capacity = 2_000
