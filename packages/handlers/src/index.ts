@@ -1,4 +1,4 @@
-export { crmChannel, type Channel, type Notification } from './channel.js'
+export { crmChannel, isCrmOn, type Channel, type Notification } from './channel.js'
 export { createDeciders, type Decide, type Decided } from './deciders.js'
 export { createDirectory, routeOf, type Directory, type Route } from './directory.js'
 export { createGather, type Gather, type Happening } from './gather.js'

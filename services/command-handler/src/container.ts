@@ -2,6 +2,8 @@ import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import {
+  applyLogLevel,
+  logLevelOf,
   commandQueue,
   familyQueue,
   loadConfiguration,
@@ -43,6 +45,7 @@ import {
   purge,
   reportFigures,
   resolveRetried,
+  standingOrder,
   type Database,
 } from '@journey/read-model'
 import {
@@ -83,7 +86,9 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
   const container = new Container({ defaultScope: 'Singleton' })
   const now = () => new Date()
 
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
@@ -214,7 +219,14 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       meters: busMeters,
       log,
     })
-    const control = createControl({ connection, service, meters: busMeters, log })
+    const control = createControl({
+      connection,
+      service,
+      standing: () => standingOrder(db, service),
+      reload: (level) => applyLogLevel(log, service, settings, level),
+      meters: busMeters,
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,

@@ -2,6 +2,8 @@ import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import {
+  applyLogLevel,
+  logLevelOf,
   loadConfiguration,
   notifierQueue,
   notifierReplayQueue,
@@ -35,6 +37,7 @@ import {
   keepDeadLetter,
   reportFigures,
   resolveRetried,
+  standingOrder,
   storeDelivery,
   type Database,
   noteEventGap,
@@ -76,7 +79,9 @@ type Courier = ReturnType<typeof createCourier>
 export const build = (settings: Readonly<Settings>, env: Environment): { service: Part; log: Log } => {
   const container = new Container({ defaultScope: 'Singleton' })
 
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.busMeters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<DeliveryMeters>(tokens.meters).toDynamicValue((context) => {
@@ -195,7 +200,14 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       meters: busMeters,
       log,
     })
-    const control = createControl({ connection, service, meters: busMeters, log })
+    const control = createControl({
+      connection,
+      service,
+      standing: () => standingOrder(db, service),
+      reload: (level) => applyLogLevel(log, service, settings, level),
+      meters: busMeters,
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,
