@@ -123,18 +123,19 @@ const transacting = async <T>(
   db: Kysely<Tables>,
   work: (transaction: Transaction<Tables>) => Promise<T>,
 ): Promise<T> => {
-  if (!db.isTransaction) return db.transaction().execute(work)
-  const transaction = db as Transaction<Tables>
-  await sql`savepoint attempt`.execute(transaction)
+  if (!isTransaction(db)) return db.transaction().execute(work)
+  await sql`savepoint attempt`.execute(db)
   try {
-    const result = await work(transaction)
-    await sql`release savepoint attempt`.execute(transaction)
+    const result = await work(db)
+    await sql`release savepoint attempt`.execute(db)
     return result
   } catch (error) {
-    await sql`rollback to savepoint attempt`.execute(transaction)
+    await sql`rollback to savepoint attempt`.execute(db)
     throw error
   }
 }
+
+const isTransaction = (db: Kysely<Tables>): db is Transaction<Tables> => db.isTransaction
 
 const prepare = async <Result>(
   transaction: Transaction<Tables>,

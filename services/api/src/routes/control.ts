@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { actorOf } from '../actor.js'
 import type { Broadcast } from '../control/broadcast.js'
 import { answers } from '../openapi/document.js'
+import { optionalBody } from './dead-letters.js'
 
 type Wanted = { services?: string[]; reason?: string; log_level?: LogLevel }
 
@@ -46,10 +47,7 @@ export const controlRoutes = (app: FastifyInstance, broadcast: Broadcast): void 
     app.post<{ Body: Wanted }>(
       `/control/${action}`,
       {
-        preValidation: (request, _reply, done) => {
-          request.body ??= {}
-          done()
-        },
+        preValidation: optionalBody,
         schema: {
           tags: ['operations'],
           ...told[action],

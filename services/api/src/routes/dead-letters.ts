@@ -261,7 +261,7 @@ export const byOf = (request: FastifyRequest<{ Body: { reason?: string } }>) => 
 })
 
 /** Nothing said is nothing to say. */
-const optionalBody = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
+export const optionalBody = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
   request.body ??= {}
   done()
 }

@@ -1,4 +1,4 @@
-import { familyQueue, receivedFamilies } from '@journey/contracts'
+import { familyQueue, receivedFamilies, type Recorded } from '@journey/contracts'
 import { notingStore, type EventStore } from '@journey/event-store'
 import {
   createNotifier,
@@ -56,23 +56,24 @@ export const foreseeReaction = async (
   { db, gather }: { db: Database['db']; gather: Gather },
   message: Message,
 ): Promise<Foreseen> => {
-  let plan: Plan | undefined
-  let agent = false
+  const plans: Plan[] = []
+  const agents: Recorded[] = []
   await createStageProcess({
     gather,
-    keep: (kept) => {
-      plan = kept
+    keep: (plan) => {
+      plans.push(plan)
       return Promise.resolve()
     },
     send: () => Promise.resolve(),
     wake: () => undefined,
-    agentChanged: () => {
-      agent = true
+    agentChanged: (event) => {
+      agents.push(event)
       return Promise.resolve()
     },
   })(message)
-  if (agent)
+  if (agents.length > 0)
     return { outcome: 'nothing', says: "The queues of the agent's intents would be declared, if they are missing" }
+  const [plan] = plans
   if (!plan) return { outcome: 'nothing', says: 'Nothing follows from it now' }
   const { commands, tasks } = await followingFrom(db, plan)
   const fresh = [

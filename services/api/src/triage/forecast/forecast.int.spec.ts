@@ -10,11 +10,14 @@ import { withHouse, type House } from '../../testing/house.js'
 import type { ForecastOfMany } from '../triage.js'
 import type { Forecast } from './forecast.js'
 
+/** Whatever the routes answer. */
+type Answered = Forecast & ForecastOfMany & { code: string; state: string }
+
 const setup = (house: House) => {
   const { app, db, store } = house
-  const ask = async <Body>(url: string, payload?: object) => {
+  const ask = async (url: string, payload?: object) => {
     const answer = await app.inject({ method: 'POST', url: `/api/v1/dead-letters/${url}`, ...(payload && { payload }) })
-    return { status: answer.statusCode, body: answer.json<Body & { code: string }>() }
+    return { status: answer.statusCode, body: answer.json<Answered>() }
   }
   /** Everything that is stored: rows of every table, and the last revision of the streams. */
   const stored = async (streams: readonly string[]) => {
@@ -27,7 +30,7 @@ const setup = (house: House) => {
   /** Foresees, and sees to it that nothing is another than before. */
   const foresee = async (id: string, ...streams: string[]): Promise<Forecast> => {
     const before = await stored(streams)
-    const { status, body } = await ask<Forecast>(`${encodeURIComponent(id)}/retry`, { dry_run: true })
+    const { status, body } = await ask(`${encodeURIComponent(id)}/retry`, { dry_run: true })
     expect(status, JSON.stringify(body)).to.equal(200)
     expect(await stored(streams)).to.deep.equal(before)
     return body
@@ -165,11 +168,11 @@ describe('the forecast of a parked stream', () => {
       const mended = await foresee(id, `journey-${client}`)
       expect(mended.outcome).to.equal('changes')
       const count = async (table: string) =>
-        Number((await sql<{ n: number }>`select count(*) as n from ${sql.table(table)}`.execute(db)).rows[0]!.n)
+        (await sql<{ n: number }>`select count(*) as n from ${sql.table(table)}`.execute(db)).rows[0]!.n
       const tables = derivedTables.filter((table) => !['projection_gates', 'parked_streams'].includes(table))
       const counts = () => Promise.all(tables.map(async (table) => [table, await count(table)] as const))
       const before = new Map(await counts())
-      expect((await ask<{ state: string }>(`${encodeURIComponent(id)}/retry`)).body.state).to.equal('resolved')
+      expect((await ask(`${encodeURIComponent(id)}/retry`)).body.state).to.equal('resolved')
       const grown = (await counts()).map(([table, now]) => [table, now - before.get(table)!] as const)
       expect(mended.tables).to.deep.equal(Object.fromEntries(grown.filter(([, more]) => more > 0)))
       expect(mended.tables).to.include({ journey_states: 1, journey_events: 1 })
@@ -327,7 +330,7 @@ describe('the forecast of many', () => {
       await keep({ queue: 'somebody.else' })
       const actions = () => db.selectFrom('dead_letter_actions').selectAll().execute()
       const before = await db.selectFrom('dead_letters').selectAll().orderBy('id').execute()
-      const { status, body } = await ask<ForecastOfMany>('retry', { filter: { state: 'open' }, dry_run: true })
+      const { status, body } = await ask('retry', { filter: { state: 'open' }, dry_run: true })
       expect(status).to.equal(200)
       expect([body.total, body.shown, body.cut, body.items.length]).to.deep.equal([101, 100, true, 100])
       expect(body.summary.slice(0, 2)).to.deep.equal([
@@ -340,7 +343,7 @@ describe('the forecast of many', () => {
       ])
       expect(await db.selectFrom('dead_letters').selectAll().orderBy('id').execute()).to.deep.equal(before)
       expect([await actions(), await db.selectFrom('dead_letter_jobs').selectAll().execute()]).to.deep.equal([[], []])
-      const one = await ask<ForecastOfMany>('retry', { filter: { queue: 'somebody.else' }, dry_run: true })
+      const one = await ask('retry', { filter: { queue: 'somebody.else' }, dry_run: true })
       expect(one.body.items.map(({ outcome }) => outcome)).to.deep.equal(['unknown'])
     }))
 
