@@ -161,7 +161,7 @@ export {
   type Retry,
 } from './dead-letters/retrying.js'
 export type { ControlActionRow, ControlActionsTable } from './control/table.js'
-export { noteControl, standingOrder, withdrawControl, type NewControlAction } from './control/store.js'
+export { noteControl, standingOrder, standingOrders, withdrawControl, type NewControlAction } from './control/store.js'
 export { noteHeartbeat } from './heartbeats/note.js'
 export { liveAgents, registeredAgents, type LiveAgent } from './agents/alive.js'
 export { loadCheckpoint, notePosition, positionBefore, saveCheckpoint } from './checkpoints/checkpoint.js'

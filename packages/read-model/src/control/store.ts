@@ -36,22 +36,26 @@ export const withdrawControl = async (db: Kysely<Tables>, id: number): Promise<v
   await db.deleteFrom('control_actions').where('id', '=', id).execute()
 }
 
-/** The latest order to pause or to resume a service; undefined when there was none. */
-export const standingOrder = async (
-  db: Kysely<Tables>,
-  service: string,
-): Promise<
-  { id: number; action: 'pause' | 'resume'; actor: string; reason: string | null; at: string } | undefined
-> => {
-  const row = await db
-    .selectFrom('control_actions')
-    .selectAll()
-    .where('action', 'in', ['pause', 'resume'])
-    .where(sql<boolean>`(services is null or ${service} = any(services))`)
-    .orderBy('id', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  if (!row) return undefined
-  const { id, action, actor, reason, at } = row
-  return { id, action: action === 'pause' ? 'pause' : 'resume', actor: actor.id, reason, at }
+type Order = {
+  service: string
+  id: number
+  action: 'pause' | 'resume'
+  actor: string
+  reason: string | null
+  at: string
 }
+
+/** The latest orders to pause or to resume services; none of a service that never got one. */
+export const standingOrders = async (db: Kysely<Tables>, services: readonly string[]): Promise<Order[]> => {
+  const { rows } = await sql<Order>`
+    select distinct on (service) service, id, action, actor ->> 'id' as actor, reason, at
+    from unnest(${services}::text[]) as wanted (service)
+    join control_actions on control_actions.services is null or service = any(control_actions.services)
+    where action in ('pause', 'resume')
+    order by service, id desc`.execute(db)
+  return rows
+}
+
+/** The latest order to pause or to resume a service; undefined when there was none. */
+export const standingOrder = async (db: Kysely<Tables>, service: string): Promise<Order | undefined> =>
+  (await standingOrders(db, [service]))[0]

@@ -14,8 +14,11 @@ const setup = async ({ app, broker }: House) => {
   }
   const heard = async () =>
     JSON.parse((await eventually('a broadcast', () => broker.take(queue))).body.toString()) as ControlMessage
-  const paused = async () =>
-    (await app.inject('/api/v1/stats')).json<{ paused: { items: { service: string }[] } }>().paused.items
+  const paused = () =>
+    eventually('the stats know it', async () => {
+      const { paused: told } = (await app.inject('/api/v1/stats')).json<{ paused: { items?: object[] } }>()
+      return told.items
+    })
   return { say, heard, paused }
 }
 

@@ -8,7 +8,7 @@ import {
   parkedOverview,
   runningDeadLetterJobs,
   serviceReports,
-  standingOrder,
+  standingOrders,
   type Database,
   type ServiceReport,
 } from '@journey/read-model'
@@ -85,11 +85,7 @@ const look = async ({ db, store, readQueues, checks, limitMs = 250 }: Sources) =
       })
       return { running: running.map(view), paused: paused.map(view) }
     }),
-    told(async () => ({
-      standing: await Promise.all(
-        pausableServices.map(async (service) => ({ service, order: await standingOrder(db, service) })),
-      ),
-    })),
+    told(async () => ({ orders: await standingOrders(db, pausableServices) })),
   ])
   const alive = reports.status === 'known' ? reports.reports.filter(({ silent }) => !silent) : []
   const fromReports = <T extends object>(read: (alive: readonly ServiceReport[]) => T): Told<T> =>
@@ -166,7 +162,7 @@ const retriesOf = (queues: Told<{ items: QueueFigures[] }>): Told<{ items: Retri
 
 type Retries = { queue: string; delay: string; waiting: number }
 
-type Orders = { standing: { service: string; order: Awaited<ReturnType<typeof standingOrder>> }[] }
+type Orders = { orders: Awaited<ReturnType<typeof standingOrders>> }
 
 /** The services that somebody wants paused, and those of which an instance says that it is. */
 const pausedOf = (
@@ -177,12 +173,13 @@ const pausedOf = (
 }> => {
   if (orders.status === 'unknown') return orders
   if (reports.status === 'unknown') return reports
-  const items = orders.standing.flatMap(({ service, order }) => {
+  const items = pausableServices.flatMap((service) => {
     const instances = summed(
       reports.all.filter((one) => one.service === service),
       'journey_bus_consumers_paused',
     )
-    const { actor = null, reason = null, at = null } = order?.action === 'pause' ? order : {}
+    const order = orders.orders.find((one) => one.service === service && one.action === 'pause')
+    const { actor = null, reason = null, at = null } = order ?? {}
     return at !== null || instances > 0 ? [{ service, instances, by: actor, reason, since: at }] : []
   })
   return { status: 'known', items }
