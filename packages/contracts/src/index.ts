@@ -47,7 +47,17 @@ export {
 export { isReceivedStream, readReceived, receivedSchemas, receivedType, type ReceivedEvent } from './events/received.js'
 export { firstVersion, versionOf } from './events/upcast.js'
 export { busTypesOf, ourStreams, selectionOf, type EventSelection } from './events/selection.js'
-export { controlActions, controlSchema, readControl, type ControlAction, type ControlMessage } from './control.js'
+export {
+  controlActions,
+  controlSchema,
+  hearingServices,
+  pausableServices,
+  readControl,
+  type ControlAction,
+  type ControlMessage,
+  type HearingService,
+} from './control.js'
+export { applyLogLevel, loggingFile, logLevelOf, type LevelSettings } from './config/logging.js'
 export { taskMessageId, type TaskMessage } from './tasks.js'
 export {
   agentKey,

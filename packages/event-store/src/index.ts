@@ -10,6 +10,7 @@ export {
   type ReadStream,
 } from './event-store.js'
 export type { NewEvent, StoredEvent } from './events.js'
+export { notingStore, type Noted } from './noting-store.js'
 export {
   createRepository,
   type CommandKey,

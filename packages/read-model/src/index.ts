@@ -101,6 +101,8 @@ export type {
 } from './works/table.js'
 export { fold, foldAll, type Existing, type Folded, type Rows, type Step } from './projection/fold.js'
 export { project } from './projection/project.js'
+export { rehearseApplying, type Rehearsed } from './projection/rehearsed.js'
+export { rehearse } from './rehearsal.js'
 export { reproject } from './projection/reproject.js'
 export { readModelConsumer } from './projection/consumer.js'
 export { applyBatch, parkUntried, retryParked, type Applied, type Consumer } from './gates/apply-batch.js'
@@ -138,6 +140,7 @@ export {
   deadLetterGroups,
   deadLetterOf,
   findDeadLetters,
+  openDeadLetters,
   parkedStreamOf,
   type DeadLetterEntry,
   type DeadLetterFilter,
@@ -149,6 +152,7 @@ export {
   discardStream,
   editDeadLetter,
   notePublished,
+  nextRetryOf,
   noteStreamAction,
   reopenForgotten,
   unpublishedRetries,
@@ -157,6 +161,8 @@ export {
   type By,
   type Retry,
 } from './dead-letters/retrying.js'
+export type { ControlActionRow, ControlActionsTable } from './control/table.js'
+export { noteControl, standingOrder, standingOrders, withdrawControl, type NewControlAction } from './control/store.js'
 export { noteHeartbeat } from './heartbeats/note.js'
 export { liveAgents, registeredAgents, type LiveAgent } from './agents/alive.js'
 export { loadCheckpoint, notePosition, positionBefore, saveCheckpoint } from './checkpoints/checkpoint.js'

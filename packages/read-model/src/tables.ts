@@ -16,6 +16,7 @@ import type { DispatchesTable } from './dispatches/table.js'
 import type { ExitCriteriaResultsTable } from './evaluations/table.js'
 import type { ServiceFiguresTable } from './figures/table.js'
 import type { ParkedStreamsTable, ProjectionGatesTable } from './gates/table.js'
+import type { ControlActionsTable } from './control/table.js'
 import type { AgentHeartbeatsTable } from './heartbeats/table.js'
 import type { JourneyEventsTable } from './history/table.js'
 import type { JourneyStatesTable } from './journeys/table.js'
@@ -62,6 +63,7 @@ export type OperationalTables = {
   data_keys: DataKeysTable
   erasures: ErasuresTable
   received_ids: ReceivedIdsTable
+  control_actions: ControlActionsTable
 }
 
 export type Tables = DerivedTables & OperationalTables
@@ -99,4 +101,5 @@ export const operationalTables = [
   'data_keys',
   'erasures',
   'received_ids',
+  'control_actions',
 ] as const satisfies (keyof OperationalTables)[]

@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import {
+  applyLogLevel,
+  logLevelOf,
   commandQueue,
   familyQueue,
   loadConfiguration,
@@ -14,6 +16,7 @@ import {
   sealOf,
 } from '@journey/contracts'
 import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
+import { createDeciders, createHandleCommand, createRecordReceived } from '@journey/handlers'
 import {
   closeRetried,
   correlate,
@@ -43,6 +46,7 @@ import {
   purge,
   reportFigures,
   resolveRetried,
+  standingOrder,
   type Database,
 } from '@journey/read-model'
 import {
@@ -59,12 +63,9 @@ import {
 import { createReply } from './answers.js'
 import { createCommandConsumer } from './command-consumer.js'
 import { createKeepCommand } from './dead-letters.js'
-import { createDeciders } from './deciders.js'
-import { createHandleCommand } from './handle-command.js'
 import { createCommandMeters } from './meters.js'
 import { createOutcomes } from './outcomes.js'
 import { createPurge } from './purge.js'
-import { createRecordReceived } from './record-received.js'
 import type { Settings } from './settings.js'
 
 const service = 'command-handler'
@@ -86,7 +87,9 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
   const container = new Container({ defaultScope: 'Singleton' })
   const now = () => new Date()
 
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
@@ -220,7 +223,14 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       meters: busMeters,
       log,
     })
-    const control = createControl({ connection, service, meters: busMeters, log })
+    const control = createControl({
+      connection,
+      service,
+      standing: () => standingOrder(db, service),
+      reload: (level) => applyLogLevel(log, service, settings, level),
+      meters: busMeters,
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
 import type { CommandAnswer, ReadCommand } from '@journey/contracts'
+import type { Outcomes } from '@journey/handlers'
 import { claim, settle } from '@journey/read-model'
 import { codeOf, familyOf, unavailable } from '@journey/runtime'
-import type { Outcomes } from './handle-command.js'
 import { freshClient, hold, read, start, withHandlers } from './testing/handlers.js'
 
 const rejection = (work: Promise<unknown>): Promise<unknown> =>

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
+import type { Outcomes } from '@journey/handlers'
 import { areHeld, claim, settleAll, type Tables } from '@journey/read-model'
 import { inBatches } from '@journey/runtime'
-import type { Outcomes } from './handle-command.js'
 
 /**
  * The table of outcomes, written in batches: one statement for all that is claimed, one for all claims that are looked after,

@@ -1,11 +1,20 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { eventQueuesOf, exchanges, sealOf, selectionOf, topologyFor } from '@journey/contracts'
+import {
+  applyLogLevel,
+  logLevelOf,
+  eventQueuesOf,
+  exchanges,
+  sealOf,
+  selectionOf,
+  topologyFor,
+} from '@journey/contracts'
 import { backlogAfter, createEventStore, sealedStore, type EventStore } from '@journey/event-store'
 import {
   createBusMeters,
   createConnection,
+  createControl,
   bindQueue,
   createManagement,
   createOrderedPublisher,
@@ -66,7 +75,9 @@ const tokens = {
 export const build = (settings: Readonly<Settings>): { service: Part; log: Log } => {
   const container = new Container({ defaultScope: 'Singleton' })
 
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<Database>(tokens.database).toDynamicValue((context) =>
@@ -190,6 +201,13 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         work: (signal) => runReplays({ db, consumers: { except: 'projector' }, work: redelivery, log, signal }),
       }),
     )
+    const control = createControl({
+      connection,
+      service,
+      pausable: false,
+      reload: (level) => applyLogLevel(log, service, settings, level),
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,
@@ -211,6 +229,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         reportFigures({ db, service, read: createFigures(registry), log }),
         asPart('event store', store),
         connection,
+        control,
         relay,
         replays,
       ],

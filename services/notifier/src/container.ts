@@ -2,6 +2,8 @@ import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import {
+  applyLogLevel,
+  logLevelOf,
   loadConfiguration,
   notifierQueue,
   notifierReplayQueue,
@@ -9,6 +11,7 @@ import {
   topologyFor,
   type Configuration,
 } from '@journey/contracts'
+import { createNotifier, crmChannel, type Channel } from '@journey/handlers'
 import { createWebhookClient, type WebhookClient } from '@journey/integrations'
 import {
   closeRetried,
@@ -34,6 +37,7 @@ import {
   keepDeadLetter,
   reportFigures,
   resolveRetried,
+  standingOrder,
   storeDelivery,
   type Database,
   noteEventGap,
@@ -49,11 +53,9 @@ import {
   type Log,
   type Part,
 } from '@journey/runtime'
-import { crmChannel, type Channel } from './channel.js'
 import { createCourier } from './courier.js'
 import { createDeliver } from './delivery.js'
 import { createDeliveryMeters, type DeliveryMeters } from './meters.js'
-import { createNotifier } from './notifier.js'
 import type { Settings } from './settings.js'
 
 const service = 'notifier'
@@ -77,7 +79,9 @@ type Courier = ReturnType<typeof createCourier>
 export const build = (settings: Readonly<Settings>, env: Environment): { service: Part; log: Log } => {
   const container = new Container({ defaultScope: 'Singleton' })
 
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.busMeters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<DeliveryMeters>(tokens.meters).toDynamicValue((context) => {
@@ -180,8 +184,10 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
           createNotifier({
             channels: [crm],
             store: (delivery) => storeDelivery(db, delivery),
-            stored: () => courier?.ring(),
-            meters,
+            stored: (channel) => {
+              if (channel.isEnabled) courier?.ring()
+              else meters.deliveries.inc({ channel: channel.name, outcome: 'disabled' })
+            },
             isReplay,
           }),
         ),
@@ -194,7 +200,14 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       meters: busMeters,
       log,
     })
-    const control = createControl({ connection, service, meters: busMeters, log })
+    const control = createControl({
+      connection,
+      service,
+      standing: () => standingOrder(db, service),
+      reload: (level) => applyLogLevel(log, service, settings, level),
+      meters: busMeters,
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,

@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { ownedBy, topologyFor, sealOf } from '@journey/contracts'
+import { applyLogLevel, logLevelOf, ownedBy, topologyFor, sealOf } from '@journey/contracts'
 import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
 import {
   createBatchConsumer,
@@ -37,6 +37,7 @@ import {
   readModelConsumer,
   reportFigures,
   resolveRetried,
+  standingOrder,
   runReplays,
   takeBackBegun,
   type Consumer,
@@ -84,7 +85,9 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
   const container = new Container({ defaultScope: 'Singleton' })
   const now = () => new Date()
 
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<Database>(tokens.database).toDynamicValue((context) =>
@@ -223,7 +226,17 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         work: (signal) => runReplays({ db, consumers: { only: service }, work, log, signal }),
       }),
     )
-    const control = createControl({ connection, service, meters: busMeters, reload: () => queues.look(), log })
+    const control = createControl({
+      connection,
+      service,
+      standing: () => standingOrder(db, service),
+      reload: async (level) => {
+        applyLogLevel(log, service, settings, level)
+        await queues.look()
+      },
+      meters: busMeters,
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,

@@ -1,7 +1,8 @@
-import { fromBus, type Recorded } from '@journey/contracts'
+import type { Recorded } from '@journey/contracts'
+import { readEvent } from '@journey/handlers'
 import { retriedOf, type DeadLetterCause, type Message, type Retried } from '@journey/messaging'
 import type { Applied, Step } from '@journey/read-model'
-import { codeOf, familyOf, malformed, messageOf, type Log } from '@journey/runtime'
+import { codeOf, familyOf, messageOf, type Log } from '@journey/runtime'
 import type { ProjectorMeters } from './meters.js'
 
 export type ProjectorPorts = {
@@ -68,11 +69,3 @@ export const createProjector =
       log.error({ code, reason: messageOf(error), messageId: message.properties.messageId }, 'dead-lettered')
     }
   }
-
-/** An event of ours with a place in the log; the order of the read model hangs on it. */
-const readEvent = (body: Buffer): Recorded => {
-  const event = fromBus(body)
-  if (typeof event.position !== 'string' || !/^\d{1,20}$/.test(event.position))
-    throw malformed('event/invalid', `Event ${event.id} has no position in the log`)
-  return event
-}

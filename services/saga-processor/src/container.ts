@@ -3,6 +3,8 @@ import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import { Journey, UnitOfWork, intentsOf } from '@journey/domain'
 import {
+  applyLogLevel,
+  logLevelOf,
   decoded,
   loadConfiguration,
   ownedBy,
@@ -20,6 +22,7 @@ import {
   type Aggregate,
   type EventStore,
 } from '@journey/event-store'
+import { createDirectory, createGather, createStageProcess } from '@journey/handlers'
 import {
   closeRetried,
   correlate,
@@ -50,6 +53,7 @@ import {
   registeredAgents,
   reportFigures,
   resolveRetried,
+  standingOrder,
   waitingDispatches,
   type Database,
   noteEventGap,
@@ -65,16 +69,13 @@ import {
   type Log,
   type Part,
 } from '@journey/runtime'
-import { createDirectory } from './directory.js'
 import { createDispatcher } from './dispatcher.js'
 import { createSend, service } from './envelope.js'
-import { createGather } from './gather.js'
 import { createKeep } from './keep.js'
 import { createLoop } from './loop.js'
 import { createSagaMeters } from './meters.js'
 import { createTaskQueues } from './queues.js'
 import type { Settings } from './settings.js'
-import { createStageProcess } from './stage-process.js'
 
 /** How many streams of each kind stay folded in memory. */
 const capacity = 2_000
@@ -100,7 +101,9 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
   const container = new Container({ defaultScope: 'Singleton' })
   const now = () => new Date()
 
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
@@ -257,7 +260,14 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         }),
       ),
     })
-    const control = createControl({ connection, service, meters: busMeters, log })
+    const control = createControl({
+      connection,
+      service,
+      standing: () => standingOrder(db, service),
+      reload: (level) => applyLogLevel(log, service, settings, level),
+      meters: busMeters,
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,

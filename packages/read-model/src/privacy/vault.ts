@@ -84,6 +84,17 @@ const sealing = (db: Kysely<Tables>, masterKeys: MasterKeys, rememberMs: number,
       .execute()
   }
 
+  /** Keys for the moment: what is sealed with one opens here while it is remembered, and nowhere else. */
+  const fleeting = (owners: readonly KeyOwner[]): Map<KeyOwner, Standing> =>
+    new Map(
+      owners.map((owner) => {
+        const id = randomBytes(8).toString('hex')
+        const key = dataKeyOf(id, randomBytes(32))
+        byId.set(id, key)
+        return [owner, { key, wasErased: false }]
+      }),
+    )
+
   /** Waits until every process has forgotten the former key: what one of them sealed with it would be lost. */
   const renew = async (owners: readonly KeyOwner[]): Promise<void> => {
     const rows = await db
@@ -125,8 +136,9 @@ const sealing = (db: Kysely<Tables>, masterKeys: MasterKeys, rememberMs: number,
       if (without.length > 0) {
         // Who has a wrong key, or lacks one, makes no further keys: nobody else could read what is sealed with them.
         if (checked.get('') === undefined) await check()
-        await make(without.map((owner) => [owner, 1] as const))
-        for (const [owner, standing] of await look(without)) found.set(owner, standing)
+        if (!options?.fleeting) await make(without.map((owner) => [owner, 1] as const))
+        const made = options?.fleeting ? fleeting(without) : await look(without)
+        for (const [owner, standing] of made) found.set(owner, standing)
       }
       return new Map(
         all.map((owner) => {

@@ -4,16 +4,20 @@ import { json, jsonOrNull } from '../columns.js'
 import { sealRows } from '../privacy/sealing.js'
 import type { Tables } from '../tables.js'
 import { ofFamily } from './families.js'
-import { fold, type Existing, type Rows, type Step } from './fold.js'
+import { fold, type Existing, type Folded, type Rows, type Step } from './fold.js'
 
 /**
  * Applies events to every table of the read model: the rows they touch are read once, folded in memory and written once.
  * Exactly once is the caller's business (`applyBatch`).
  */
-export const project = async (transaction: Transaction<Tables>, events: readonly Recorded[]): Promise<Step[]> => {
-  const { rows, steps } = fold(await existingRows(transaction, events), events)
-  await writeRows(transaction, rows)
-  return steps
+export const project = async (transaction: Transaction<Tables>, events: readonly Recorded[]): Promise<Step[]> =>
+  (await projected(transaction, events)).steps
+
+/** The same, and tells the rows that were written too. */
+export const projected = async (transaction: Transaction<Tables>, events: readonly Recorded[]): Promise<Folded> => {
+  const folded = fold(await existingRows(transaction, events), events)
+  await writeRows(transaction, folded.rows)
+  return folded
 }
 
 const existingRows = async (db: Kysely<Tables>, events: readonly Recorded[]): Promise<Existing> => {

@@ -5,8 +5,7 @@ import { createEventStore, type EventStore } from '@journey/event-store'
 import { migrate } from '@journey/migrations'
 import { createDatabase, noteHeartbeat, type Database } from '@journey/read-model'
 import { silentLog } from '@journey/runtime'
-import { createDeciders } from '../deciders.js'
-import { createHandleCommand, type HandleCommand, type Outcomes } from '../handle-command.js'
+import { createDeciders, createHandleCommand, type HandleCommand, type Outcomes } from '@journey/handlers'
 import { createOutcomes } from '../outcomes.js'
 
 /** A command as it comes off the bus. */

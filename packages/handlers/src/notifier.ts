@@ -4,15 +4,13 @@ import type { Handler, Message } from '@journey/messaging'
 import type { NewDelivery } from '@journey/read-model'
 import { malformed } from '@journey/runtime'
 import type { Channel } from './channel.js'
-import type { DeliveryMeters } from './meters.js'
 
 export type NotifierOptions = {
   channels: readonly Channel[]
   /** Stores an intent; false if it was stored before. */
   store: (delivery: NewDelivery) => Promise<boolean>
-  /** Told that something new is due. */
+  /** Told of each new intent: it is due, or kept for the record where its channel is off. */
   stored: (channel: Channel) => void
-  meters: DeliveryMeters
   /**
    * Whether what comes is a replay: then each event is told again, once for each `x-replay-id`. Nobody else's word on that counts,
    * so live events are never taken for replayed ones.
@@ -28,7 +26,7 @@ export type NotifierOptions = {
  * @throws malformed `event/…`, `json/…`
  */
 export const createNotifier =
-  ({ channels, store, stored, meters, isReplay = false }: NotifierOptions): Handler =>
+  ({ channels, store, stored, isReplay = false }: NotifierOptions): Handler =>
   async (message) => {
     const event = fromBus(message.body)
     if (!uuid.test(event.id))
@@ -46,9 +44,7 @@ export const createNotifier =
         state: channel.isEnabled ? 'pending' : 'disabled',
         ...notification,
       })
-      if (!isNew) continue
-      if (channel.isEnabled) stored(channel)
-      else meters.deliveries.inc({ channel: channel.name, outcome: 'disabled' })
+      if (isNew) stored(channel)
     }
   }
 

@@ -4,7 +4,6 @@ import { derivedId } from '@journey/domain'
 import type { Handler } from '@journey/messaging'
 import type { Admission, Dispatch, TimedCommand, Timer } from '@journey/read-model'
 import type { Log } from '@journey/runtime'
-import type { Send } from './envelope.js'
 import type { Gather } from './gather.js'
 
 /** What an event leads to, sorted by where it goes. */
@@ -16,6 +15,9 @@ export type Plan = {
   settled: { workId: string; taskId: string; attempt: number }[]
   timers: Timer[]
 }
+
+/** Sends a command of ours; resolves once the broker has it safe. Repeating it under its id is harmless. */
+export type Send = (command: TimedCommand) => Promise<void>
 
 /** Keeps what is to be done, all in one transaction; safe to repeat. */
 export type Keep = (plan: Plan) => Promise<void>
