@@ -22,6 +22,7 @@ import { partitions } from './versions/028-partitions.js'
 import { serviceFigures } from './versions/030-service-figures.js'
 import { archiveJobs } from './versions/035-archive-jobs.js'
 import { receivedIds } from './versions/036-received-ids.js'
+import { proofSecrets } from './versions/048-proof-secrets.js'
 
 /** Every migration in its order. Forward only: what was once released is never changed, only followed by another. */
 export const migrations: Record<string, Migration> = {
@@ -48,4 +49,5 @@ export const migrations: Record<string, Migration> = {
   '030-service-figures': serviceFigures,
   '035-archive-jobs': archiveJobs,
   '036-received-ids': receivedIds,
+  '048-proof-secrets': proofSecrets,
 }

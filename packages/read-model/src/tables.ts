@@ -21,6 +21,7 @@ import type { JourneyEventsTable } from './history/table.js'
 import type { JourneyStatesTable } from './journeys/table.js'
 import type { PartitionsTable } from './partitions/table.js'
 import type { DataKeysTable, ErasuresTable } from './privacy/table.js'
+import type { ProofSecretsTable } from './proofs/table.js'
 import type { ReceivedIdsTable } from './received/table.js'
 import type { ReplaysTable } from './replays/table.js'
 import type { TimersTable } from './timers/table.js'
@@ -62,6 +63,7 @@ export type OperationalTables = {
   data_keys: DataKeysTable
   erasures: ErasuresTable
   received_ids: ReceivedIdsTable
+  proof_secrets: ProofSecretsTable
 }
 
 export type Tables = DerivedTables & OperationalTables
@@ -99,4 +101,5 @@ export const operationalTables = [
   'data_keys',
   'erasures',
   'received_ids',
+  'proof_secrets',
 ] as const satisfies (keyof OperationalTables)[]
