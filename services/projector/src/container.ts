@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { ownedBy, topologyFor, sealOf } from '@journey/contracts'
+import { ownedBy, standingOf, topologyFor, sealOf } from '@journey/contracts'
 import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
 import {
   createBatchConsumer,
@@ -35,6 +35,7 @@ import {
   partitionsOf,
   passRates,
   readModelConsumer,
+  relayProofs,
   reportFigures,
   resolveRetried,
   runReplays,
@@ -157,6 +158,8 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
           forget: (streams) => forgetBegun(db, service, streams),
         },
       }),
+      proofs: relayProofs(db),
+      standing: (claimed) => standingOf((stream, range) => store.read(stream, range), claimed),
       deadLetter: (message, cause) => deadLetterSomehow(publisher, message, cause),
       resolved: (retried) => resolveRetried(db, retried, service),
       meters,

@@ -6,7 +6,7 @@ import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/te
 import { createEventStore } from '@journey/event-store'
 import { createLyingBroker, eventually, openTestBroker, type Lie } from '@journey/messaging/testing'
 import { migrate } from '@journey/migrations'
-import { createDatabase } from '@journey/read-model'
+import { createDatabase, relayProofs } from '@journey/read-model'
 import {
   actions,
   actualRows,
@@ -65,8 +65,9 @@ export const runChaos = async ({
   const { service } = build(readSettings(Settings, env))
   await service.start()
   const broker = await openTestBroker(vhost.url)
+  const proofs = await relayProofs(db)()
   const publish = (event: Stored): Promise<void> => {
-    const { key, body, properties } = publicationOf(event)
+    const { key, body, properties } = publicationOf(event, proofs)
     return broker.publish(exchanges.events.name, key, body, properties)
   }
 
