@@ -6,6 +6,7 @@ import {
   decoded,
   loadConfiguration,
   ownedBy,
+  readProven,
   retrySteps,
   sagaQueue,
   topologyFor,
@@ -48,6 +49,7 @@ import {
   liveAgents,
   overdueByStage,
   registeredAgents,
+  relayProofs,
   reportFigures,
   resolveRetried,
   waitingDispatches,
@@ -214,6 +216,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       },
       stop: () => Promise.resolve(),
     }
+    const proofs = relayProofs(db)
     const events = createConsumer({
       connection,
       queue: sagaQueue,
@@ -241,6 +244,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         }),
         stopPoison(begunIn(db)),
         createStageProcess({
+          read: async (message) => readProven(await proofs(), (stream, range) => store.read(stream, range), message),
           gather,
           send,
           keep: createKeep(db, settings.prefetch),
