@@ -121,7 +121,7 @@ export {
   type Claimed,
   type Settlement,
 } from './commands/outcomes.js'
-export { keepDeadLetter, type DeadCommand, type Letter } from './dead-letters/keep.js'
+export { createKeepDeadLetter, keepDeadLetter, type DeadCommand, type Letter } from './dead-letters/keep.js'
 export { resolveRetried, resolveTasks } from './dead-letters/resolve.js'
 export { deadLetterCounts, purgeDeadLetters, type DeadLetterCounts } from './dead-letters/care.js'
 export {

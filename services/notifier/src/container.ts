@@ -34,7 +34,7 @@ import {
   attemptNextDelivery,
   begunIn,
   createDatabase,
-  keepDeadLetter,
+  createKeepDeadLetter,
   relayProofs,
   reportFigures,
   resolveRetried,
@@ -201,8 +201,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       })
     const drain = createDeadLetterDrain({
       connection,
-      prefetch: settings.prefetch,
-      keep: (letter) => keepDeadLetter(db, letter),
+      keep: createKeepDeadLetter(db),
       now: () => new Date(),
       meters: busMeters,
       log,

@@ -24,10 +24,10 @@ import {
   activeByStage,
   applyBatch,
   createDatabase,
+  createKeepDeadLetter,
   deathsOf,
   forgetBegun,
   holdingPartitions,
-  keepDeadLetter,
   lead,
   noteBegun,
   parkedStreams,
@@ -184,8 +184,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       })
     const drain = createDeadLetterDrain({
       connection,
-      prefetch: settings.prefetch,
-      keep: (letter) => keepDeadLetter(db, letter),
+      keep: createKeepDeadLetter(db),
       now,
       meters: busMeters,
       log,

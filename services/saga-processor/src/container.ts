@@ -44,8 +44,8 @@ import {
   admitWaiting,
   begunIn,
   createDatabase,
+  createKeepDeadLetter,
   fireDue,
-  keepDeadLetter,
   liveAgents,
   overdueByStage,
   registeredAgents,
@@ -156,8 +156,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
     const send = createSend(publisher, now)
     const drain = createDeadLetterDrain({
       connection,
-      prefetch: settings.prefetch,
-      keep: (letter) => keepDeadLetter(db, letter),
+      keep: createKeepDeadLetter(db),
       now,
       meters: busMeters,
       log,
