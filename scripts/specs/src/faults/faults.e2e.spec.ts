@@ -15,6 +15,7 @@ const clients = Array.from({ length: 10 }, () => freshClient('fault'))
 /** The most memory that a service may have taken, whatever was thrown at it, and the most by which it may have grown under a flood. */
 const mostMib = 600
 const mostGrowthMib = 250
+const mostHeapGrowthMib = 30
 /** Dead letters a second, at the least, on a busy machine. */
 const leastRate = 100
 
@@ -94,7 +95,11 @@ describe('a system under load, whatever goes wrong', function () {
     this.timeout(300_000 + (count * 1_000) / leastRate)
     const before = await memoryOf(house)
     const begun = Date.now()
-    await flood(house, count, () => load.round())
+    const heaps: Map<string, { heapMib: number }>[] = []
+    await flood(house, count, async () => {
+      await load.round()
+      heaps.push(await memoryOf(house))
+    })
     await until(
       'every dead letter is kept',
       async () => (await letters(`reason in ('malformed', 'unsupported_version')`)) === count,
@@ -102,6 +107,12 @@ describe('a system under load, whatever goes wrong', function () {
     )
     const seconds = (Date.now() - begun) / 1000
     const after = await memoryOf(house)
+    /** What is there besides garbage, as far as anybody can tell from outside. */
+    const leastHeaps = (service: string): [number, number] => {
+      const mibs = heaps.map((one) => one.get(service)!.heapMib)
+      const half = Math.ceil(mibs.length / 2)
+      return [Math.min(...mibs.slice(0, half)), Math.min(...mibs.slice(-half))]
+    }
     console.log(
       `      ${count} messages in ${seconds.toFixed(0)} s, ${(count / seconds).toFixed(0)} dead letters a second`,
     )
@@ -109,12 +120,17 @@ describe('a system under load, whatever goes wrong', function () {
       [...after].map(([service, { rssMib, heapMib }]) => ({
         service,
         rss: `${before.get(service)!.rssMib.toFixed(0)} → ${rssMib.toFixed(0)} MiB`,
+        'least heap, first and second half': leastHeaps(service)
+          .map((mib) => `${mib.toFixed(0)} MiB`)
+          .join(' → '),
         heap: `${before.get(service)!.heapMib.toFixed(0)} → ${heapMib.toFixed(0)} MiB`,
       })),
     )
     for (const [service, { rssMib }] of after) {
       expect(rssMib, service).to.be.below(mostMib)
       expect(rssMib - before.get(service)!.rssMib, service).to.be.below(mostGrowthMib)
+      const [first, second] = leastHeaps(service)
+      expect(second - first, `heap of ${service}`).to.be.below(mostHeapGrowthMib)
     }
     results.push({
       component: 'every queue',
