@@ -23,6 +23,7 @@ import { serviceFigures } from './versions/030-service-figures.js'
 import { archiveJobs } from './versions/035-archive-jobs.js'
 import { receivedIds } from './versions/036-received-ids.js'
 import { controlActions } from './versions/045-control-actions.js'
+import { proofSecrets } from './versions/048-proof-secrets.js'
 
 /** Every migration in its order. Forward only: what was once released is never changed, only followed by another. */
 export const migrations: Record<string, Migration> = {
@@ -50,4 +51,5 @@ export const migrations: Record<string, Migration> = {
   '035-archive-jobs': archiveJobs,
   '036-received-ids': receivedIds,
   '045-control-actions': controlActions,
+  '048-proof-secrets': proofSecrets,
 }

@@ -55,7 +55,7 @@ export const codes = {
   'command/unsupported_version': 'The major version of the command is not known here.',
   'event/unknown_type': 'The event is not one of ours.',
   'event/invalid': 'The event lacks what every event has.',
-  'event/foreign': 'The event claims a place in a stream of ours where it does not stand. Nothing was recorded.',
+  'event/foreign': 'The event claims a place in a stream of ours where it does not stand. Nothing came of it.',
   'event/id_reused':
     'An event with this id was recorded before, and it said something else. Give each event an id of its own.',
   'event/unsupported_version': 'The major version of the event is not known here. Deploy the newer reader, then retry.',

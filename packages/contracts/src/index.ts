@@ -45,6 +45,8 @@ export {
   restoredMark,
 } from './events/event.js'
 export { isReceivedStream, readReceived, receivedSchemas, receivedType, type ReceivedEvent } from './events/received.js'
+export { readProven, standingOf, type ReadPlace } from './events/hearsay.js'
+export { createProofs, proofHeader, type HeardEvent, type Proofs, type Proven } from './events/proof.js'
 export { firstVersion, versionOf } from './events/upcast.js'
 export { busTypesOf, ourStreams, selectionOf, type EventSelection } from './events/selection.js'
 export {

@@ -1,5 +1,5 @@
 export { crmChannel, isCrmOn, type Channel, type Notification } from './channel.js'
-export { createDeciders, type Decide, type Decided } from './deciders.js'
+export { createDeciders, type Decided, type Deciders } from './deciders.js'
 export { createDirectory, routeOf, type Directory, type Route } from './directory.js'
 export { createGather, type Gather, type Happening } from './gather.js'
 export { createHandleCommand, type HandleCommand, type Outcomes } from './handle-command.js'

@@ -1,4 +1,4 @@
-import { fromBus } from '@journey/contracts'
+import type { HeardEvent, Recorded } from '@journey/contracts'
 import { derivedId } from '@journey/domain'
 import type { Handler, Message } from '@journey/messaging'
 import type { NewDelivery } from '@journey/read-model'
@@ -6,6 +6,8 @@ import { malformed } from '@journey/runtime'
 import type { Channel } from './channel.js'
 
 export type NotifierOptions = {
+  /** Reads the event, so that nobody but our relay can tell one. @throws malformed `event/…`, `json/…` */
+  read: (message: HeardEvent) => Promise<Recorded>
   channels: readonly Channel[]
   /** Stores an intent; false if it was stored before. */
   store: (delivery: NewDelivery) => Promise<boolean>
@@ -26,9 +28,9 @@ export type NotifierOptions = {
  * @throws malformed `event/…`, `json/…`
  */
 export const createNotifier =
-  ({ channels, store, stored, isReplay = false }: NotifierOptions): Handler =>
+  ({ read, channels, store, stored, isReplay = false }: NotifierOptions): Handler =>
   async (message) => {
-    const event = fromBus(message.body)
+    const event = await read(message)
     if (!uuid.test(event.id))
       throw malformed('event/invalid', `The id of a ${event.event.type} is not a UUID: ${event.id.slice(0, 100)}`)
     const replayId = isReplay ? replayOf(message) : undefined

@@ -16,6 +16,8 @@ export {
 } from './archive-jobs/store.js'
 export type { ArchiveJobKind, ArchiveJobOptions, ArchiveJobResult, ArchiveJobRow } from './archive-jobs/table.js'
 export { begunIn, deathsOf, forgetBegun, noteBegun, purgeBegun, takeBackBegun, type Deaths } from './begun/begun.js'
+export { relayProofs } from './proofs/proofs.js'
+export type { ProofSecretsTable } from './proofs/table.js'
 export { claimReceivedId, noteReceived, type ReceivedId } from './received/ids.js'
 export type { ReceivedIdsTable } from './received/table.js'
 export type { BegunDeliveriesTable } from './begun/table.js'
@@ -122,7 +124,7 @@ export {
   type Claimed,
   type Settlement,
 } from './commands/outcomes.js'
-export { keepDeadLetter, type DeadCommand, type Letter } from './dead-letters/keep.js'
+export { createKeepDeadLetter, keepDeadLetter, type DeadCommand, type Letter } from './dead-letters/keep.js'
 export { resolveRetried, resolveTasks } from './dead-letters/resolve.js'
 export { deadLetterCounts, purgeDeadLetters, type DeadLetterCounts } from './dead-letters/care.js'
 export {

@@ -22,6 +22,7 @@ import type { JourneyEventsTable } from './history/table.js'
 import type { JourneyStatesTable } from './journeys/table.js'
 import type { PartitionsTable } from './partitions/table.js'
 import type { DataKeysTable, ErasuresTable } from './privacy/table.js'
+import type { ProofSecretsTable } from './proofs/table.js'
 import type { ReceivedIdsTable } from './received/table.js'
 import type { ReplaysTable } from './replays/table.js'
 import type { TimersTable } from './timers/table.js'
@@ -64,6 +65,7 @@ export type OperationalTables = {
   erasures: ErasuresTable
   received_ids: ReceivedIdsTable
   control_actions: ControlActionsTable
+  proof_secrets: ProofSecretsTable
 }
 
 export type Tables = DerivedTables & OperationalTables
@@ -102,4 +104,5 @@ export const operationalTables = [
   'erasures',
   'received_ids',
   'control_actions',
+  'proof_secrets',
 ] as const satisfies (keyof OperationalTables)[]

@@ -292,9 +292,10 @@ const schemas = (): Part => ({
       revision: { type: 'integer', minimum: 0 },
       position: text,
       'partition-key': text,
+      proof: { type: 'string', description: 'by which our own consumers know the relay; of no use to others' },
       traceparent: text,
     },
-    ['stream', 'revision', 'position', 'partition-key'],
+    ['stream', 'revision', 'position', 'partition-key', 'proof'],
   ),
   dead_letter_headers: object(
     {
@@ -353,4 +354,5 @@ const eventHeaders: Part = {
   revision: 7,
   position: '18446',
   'partition-key': 'journey-client-123',
+  proof: 'kz0b2kdnyM4O2qgNn4s4gQx1Y1tYvJ3bq0m0m5yA5tE=',
 }

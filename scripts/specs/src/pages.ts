@@ -143,7 +143,8 @@ know no database.
 ## Events
 
 Published to \`journey.events\` with the bus type as routing key, in order per stream, at least once: drop what \`stream\` and
-\`revision\` have shown before.
+\`revision\` have shown before. The header \`proof\` tells our own consumers that the relay has published exactly this; they read what comes without it
+from the event store, and what does not stand there is a dead letter, \`event/foreign\`.
 
 ${table(
   ['bus type', 'stored type', 'data'],

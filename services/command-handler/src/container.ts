@@ -40,7 +40,7 @@ import {
   begunIn,
   claimReceivedId,
   createDatabase,
-  keepDeadLetter,
+  createKeepDeadLetter,
   noteHeartbeat,
   noteReceived,
   purge,
@@ -207,18 +207,17 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         ),
       }),
     )
+    const keep = createKeepDeadLetter(db)
     const drain = createDeadLetterDrain({
       connection,
-      prefetch: settings.prefetch,
-      keep: createKeepCommand({ keep: (letter, command) => keepDeadLetter(db, letter, command), reply }),
+      keep: createKeepCommand({ keep, reply }),
       now,
       meters: busMeters,
       log,
     })
     const drainEvents = createDeadLetterDrain({
       connection,
-      prefetch: settings.prefetch,
-      keep: (letter) => keepDeadLetter(db, letter),
+      keep: (letter) => keep(letter),
       now,
       meters: busMeters,
       log,

@@ -33,6 +33,7 @@ import {
   notePosition,
   partitionsOf,
   positionBefore,
+  relayProofs,
   reportFigures,
   runReplays,
   saveCheckpoint,
@@ -152,6 +153,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     const meters = context.get<BusMeters>(tokens.meters)
     const { db } = database
     const hearing = context.get<Hearing>(tokens.hearing)
+    const proofs = relayProofs(db)
     let isLeading = false
     const backlog = async () =>
       isLeading
@@ -164,6 +166,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       meters: context.get(tokens.relayMeters),
       hearing,
       places: context.get(tokens.places),
+      proofs,
       openPublisher: (confirmed) => createOrderedPublisher({ connection, meters, window: settings.window, confirmed }),
       checkpoint: {
         load: () => loadCheckpoint(db, service),
@@ -185,6 +188,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     const redelivery = createRedelivery({
       store,
       positionBefore: (at) => positionBefore(db, at),
+      proofs,
       openPublisher: (confirmed, isCareful) =>
         createOrderedPublisher({ connection, meters, window: isCareful ? 1 : settings.window, confirmed }),
       binding: {

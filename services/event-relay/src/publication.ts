@@ -1,17 +1,29 @@
-import { bucketKey, bucketOf, exchanges, partitionKeyOf, toBus, type Stored } from '@journey/contracts'
+import {
+  bucketKey,
+  bucketOf,
+  exchanges,
+  partitionKeyOf,
+  proofHeader,
+  toBus,
+  type Proofs,
+  type Stored,
+} from '@journey/contracts'
 import type { Publication } from '@journey/messaging'
 
-/** A stored event as it is published to `journey.events` (CONTRACT.md section 1); undefined for a type that is not ours. */
-export const publicationOf = (stored: Stored): Publication | undefined => {
+/** A stored event as it is published to `journey.events` (CONTRACT.md section 1), proven; undefined for a type that is not ours. */
+export const publicationOf = (stored: Stored, proofs: Proofs): Publication | undefined => {
   const event = toBus(stored)
   if (!event) return undefined
   const clientId = event.data.client_id
   const partitionKey = partitionKeyOf(stored.stream, typeof clientId === 'string' ? clientId : undefined)
   const { traceparent, command_at: commandAt } = stored.metadata
+  const { stream, revision } = stored
+  const position = String(stored.position)
+  const body = Buffer.from(JSON.stringify(event))
   return {
     exchange: exchanges.events.name,
     key: event.event_type,
-    body: Buffer.from(JSON.stringify(event)),
+    body,
     properties: {
       messageId: event.event_id,
       type: event.event_type,
@@ -19,10 +31,11 @@ export const publicationOf = (stored: Stored): Publication | undefined => {
       correlationId: event.metadata.correlation_id,
       headers: {
         'schema-version': event.event_version,
-        stream: stored.stream,
-        revision: stored.revision,
-        position: String(stored.position),
+        stream,
+        revision,
+        position,
         'partition-key': partitionKey,
+        [proofHeader]: proofs.of({ id: event.event_id, stream, revision, position }, body),
         ...(typeof commandAt === 'string' && { 'command-at': commandAt }),
         ...(typeof traceparent === 'string' && { traceparent }),
         CC: [bucketKey(bucketOf(partitionKey))],

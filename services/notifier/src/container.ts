@@ -8,9 +8,12 @@ import {
   notifierQueue,
   notifierReplayQueue,
   ownedBy,
+  readProven,
+  sealOf,
   topologyFor,
   type Configuration,
 } from '@journey/contracts'
+import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
 import { createNotifier, crmChannel, type Channel } from '@journey/handlers'
 import { createWebhookClient, type WebhookClient } from '@journey/integrations'
 import {
@@ -34,7 +37,8 @@ import {
   attemptNextDelivery,
   begunIn,
   createDatabase,
-  keepDeadLetter,
+  createKeepDeadLetter,
+  relayProofs,
   reportFigures,
   resolveRetried,
   standingOrder,
@@ -67,6 +71,7 @@ const tokens = {
   meters: Symbol.for('delivery meters'),
   configuration: Symbol.for('configuration'),
   database: Symbol.for('database'),
+  eventStore: Symbol.for('event store'),
   connection: Symbol.for('connection'),
   crm: Symbol.for('crm channel'),
   crmClient: Symbol.for('crm webhook client'),
@@ -98,6 +103,11 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       log: context.get(tokens.log),
     }),
   )
+  container.bind<EventStore>(tokens.eventStore).toDynamicValue((context) => {
+    const log = context.get<Log>(tokens.log)
+    const store = createEventStore({ url: settings.eventStoreUrl, log })
+    return sealedStore(store, sealOf(context.get<Database>(tokens.database).vault, log))
+  })
   container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
     createConnection({
       url: settings.amqpUrl,
@@ -134,13 +144,14 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
     const meters = context.get<DeliveryMeters>(tokens.meters)
     const { orchestrator } = context.get<Configuration>(tokens.configuration)
     const database = context.get<Database>(tokens.database)
+    const store = context.get<EventStore>(tokens.eventStore)
     const connection = context.get<Connection>(tokens.connection)
     const crm = context.get<Channel>(tokens.crm)
     const client = context.get<WebhookClient | undefined>(tokens.crmClient)
     const { db } = database
 
     const probe = async () => {
-      await Promise.all([database.check(), connection.check()])
+      await Promise.all([database.check(), store.check(), connection.check()])
     }
     const courierOf = (channel: Channel, client: WebhookClient): Courier => {
       const deliver = createDeliver({
@@ -162,6 +173,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       })
     }
     const courier = client && courierOf(crm, client)
+    const proofs = relayProofs(db)
     const hear = (queue: string, isReplay: boolean): Part =>
       createConsumer({
         connection,
@@ -182,6 +194,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
           }),
           stopPoison(begunIn(db)),
           createNotifier({
+            read: async (message) => readProven(await proofs(), (stream, range) => store.read(stream, range), message),
             channels: [crm],
             store: (delivery) => storeDelivery(db, delivery),
             stored: (channel) => {
@@ -194,8 +207,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       })
     const drain = createDeadLetterDrain({
       connection,
-      prefetch: settings.prefetch,
-      keep: (letter) => keepDeadLetter(db, letter),
+      keep: createKeepDeadLetter(db),
       now: () => new Date(),
       meters: busMeters,
       log,
@@ -216,6 +228,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       checks: {
         encryption: () => database.vault.check(),
         database: () => database.check(),
+        event_store: () => store.check(),
         broker: () => connection.check(),
         consumers: () => control.check(),
       },
@@ -225,6 +238,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       [
         health,
         asPart('database', database),
+        asPart('event store', store),
         reportFigures({ db, service, read: createFigures(registry), log }),
         ...(client && courier ? [asPart('crm webhook client', client), courier] : []),
         connection,

@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { applyLogLevel, logLevelOf, ownedBy, topologyFor, sealOf } from '@journey/contracts'
+import { applyLogLevel, logLevelOf, ownedBy, sealOf, standingOf, topologyFor } from '@journey/contracts'
 import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
 import {
   createBatchConsumer,
@@ -24,10 +24,10 @@ import {
   activeByStage,
   applyBatch,
   createDatabase,
+  createKeepDeadLetter,
   deathsOf,
   forgetBegun,
   holdingPartitions,
-  keepDeadLetter,
   lead,
   noteBegun,
   parkedStreams,
@@ -35,6 +35,7 @@ import {
   partitionsOf,
   passRates,
   readModelConsumer,
+  relayProofs,
   reportFigures,
   resolveRetried,
   standingOrder,
@@ -160,6 +161,8 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
           forget: (streams) => forgetBegun(db, service, streams),
         },
       }),
+      proofs: relayProofs(db),
+      standing: (claimed) => standingOf((stream, range) => store.read(stream, range), claimed),
       deadLetter: (message, cause) => deadLetterSomehow(publisher, message, cause),
       resolved: (retried) => resolveRetried(db, retried, service),
       meters,
@@ -184,8 +187,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       })
     const drain = createDeadLetterDrain({
       connection,
-      prefetch: settings.prefetch,
-      keep: (letter) => keepDeadLetter(db, letter),
+      keep: createKeepDeadLetter(db),
       now,
       meters: busMeters,
       log,

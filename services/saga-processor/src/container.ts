@@ -8,6 +8,7 @@ import {
   decoded,
   loadConfiguration,
   ownedBy,
+  readProven,
   retrySteps,
   sagaQueue,
   topologyFor,
@@ -46,11 +47,12 @@ import {
   admitWaiting,
   begunIn,
   createDatabase,
+  createKeepDeadLetter,
   fireDue,
-  keepDeadLetter,
   liveAgents,
   overdueByStage,
   registeredAgents,
+  relayProofs,
   reportFigures,
   resolveRetried,
   standingOrder,
@@ -157,8 +159,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
     const send = createSend(publisher, now)
     const drain = createDeadLetterDrain({
       connection,
-      prefetch: settings.prefetch,
-      keep: (letter) => keepDeadLetter(db, letter),
+      keep: createKeepDeadLetter(db),
       now,
       meters: busMeters,
       log,
@@ -217,6 +218,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       },
       stop: () => Promise.resolve(),
     }
+    const proofs = relayProofs(db)
     const events = createConsumer({
       connection,
       queue: sagaQueue,
@@ -244,6 +246,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         }),
         stopPoison(begunIn(db)),
         createStageProcess({
+          read: async (message) => readProven(await proofs(), (stream, range) => store.read(stream, range), message),
           gather,
           send,
           keep: createKeep(db, settings.prefetch),

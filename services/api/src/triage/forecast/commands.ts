@@ -22,9 +22,10 @@ export const createForeseeCommand =
       const noting = notingStore(store)
       let heard = 0
       const handle = createHandleCommand({
-        decide: createDeciders({ store: noting.store, policy, capacity: 1, now, log: silentLog() }),
+        deciders: createDeciders({ store: noting.store, policy, capacity: 1, now, log: silentLog() }),
         outcomes: {
           claim: async (one) => (await claim(transaction, [{ ...one, claimedBy: 'a rehearsal' }]))[0]!,
+          isHeld: () => Promise.resolve(true),
           settle: (one) => settle(transaction, one),
         },
         noteHeartbeat: async (agentId, activeTasks) => {

@@ -20,15 +20,19 @@ import {
 } from '@journey/read-model'
 import type { Forecast, Foreseen } from './forecast.js'
 
+/** Reads an event as the event store has it, whatever the message says. @throws malformed `event/…`, `json/…` */
+export type ReadHeard = (message: Pick<Message, 'body'>) => Promise<Recorded>
+
 /** Stores what the world outside would be told, as the notifier does, and takes it back. Nothing is sent. @throws malformed `event/…`, `json/…` */
 export const foreseeNotifications = async (
-  { db, channels }: { db: Database['db']; channels: readonly Channel[] },
+  { db, channels, read }: { db: Database['db']; channels: readonly Channel[]; read: ReadHeard },
   message: Message,
   isReplay: boolean,
 ): Promise<Foreseen> => {
   const stored: (NewDelivery & { known: boolean })[] = []
   await rehearse(db, (transaction) =>
     createNotifier({
+      read,
       channels,
       store: async (delivery) => {
         const isNew = await storeDelivery(transaction, delivery)
@@ -53,12 +57,13 @@ export const foreseeNotifications = async (
 
 /** Reacts to an event as the saga-processor does, and does nothing of what follows. @throws malformed `event/…`, `json/…` */
 export const foreseeReaction = async (
-  { db, gather }: { db: Database['db']; gather: Gather },
+  { db, gather, read }: { db: Database['db']; gather: Gather; read: ReadHeard },
   message: Message,
 ): Promise<Foreseen> => {
   const plans: Plan[] = []
   const agents: Recorded[] = []
   await createStageProcess({
+    read,
     gather,
     keep: (plan) => {
       plans.push(plan)

@@ -8,17 +8,18 @@ import {
   queueOfName,
   receivedFamilies,
   sagaQueue,
+  standingOf,
   type Configuration,
 } from '@journey/contracts'
 import { Journey, UnitOfWork } from '@journey/domain'
 import { createRepository, createSnapshots, type Aggregate, type EventStore } from '@journey/event-store'
-import { createGather, type Channel } from '@journey/handlers'
+import { createGather, readEvent, type Channel } from '@journey/handlers'
 import type { Message } from '@journey/messaging'
 import { liveAgents, type Database, type Retry } from '@journey/read-model'
 import { silentLog } from '@journey/runtime'
 import { publicationOf } from '../publication.js'
 import { createForeseeCommand } from './commands.js'
-import { foreseeNotifications, foreseeReaction, foreseeRecording } from './events.js'
+import { foreseeNotifications, foreseeReaction, foreseeRecording, type ReadHeard } from './events.js'
 import { foreseenBy, type Foreseen } from './forecast.js'
 import { foreseeApplying, foreseeStream } from './streams.js'
 import { foreseeTask } from './tasks.js'
@@ -59,16 +60,18 @@ export const createForecaster = (options: {
       configuration,
     })(happening)
   const foreseeCommand = createForeseeCommand({ db, store, policy, now })
+  // Whether it bears the relay's proof makes no difference to what a retry comes to, so none is asked for.
+  const read: ReadHeard = ({ body }) => standingOf((stream, range) => store.read(stream, range), readEvent(body))
   const familyQueues: readonly string[] = receivedFamilies.map(familyQueue)
 
   const foresee = async (message: Message): Promise<Foreseen> => {
     const { queue } = message
     if (queue === commandQueue) return foreseeCommand(message)
-    if (queue === sagaQueue) return foreseeReaction({ db, gather }, message)
+    if (queue === sagaQueue) return foreseeReaction({ db, gather, read }, message)
     if (queue === notifierQueue || queue === notifierReplayQueue)
-      return foreseeNotifications({ db, channels }, message, queue === notifierReplayQueue)
+      return foreseeNotifications({ db, channels, read }, message, queue === notifierReplayQueue)
     if (familyQueues.includes(queue)) return foreseeRecording({ db, store }, message)
-    if (projectorQueueNumber(queue) !== undefined) return foreseeApplying({ db, store }, message)
+    if (projectorQueueNumber(queue) !== undefined) return foreseeApplying({ db, store, read }, message)
     if (queueOfName(queue))
       return foreseeTask({ works: worksOf(), liveAgents: () => liveAgents(db, aliveWithinMs) }, message)
     return {

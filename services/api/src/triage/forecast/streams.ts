@@ -1,6 +1,6 @@
-import { readEvent } from '@journey/handlers'
 import type { Message } from '@journey/messaging'
 import { parkedStreamOf, rehearseApplying, type Database, type Rehearsed } from '@journey/read-model'
+import type { ReadHeard } from './events.js'
 import type { Foreseen } from './forecast.js'
 
 type Options = { db: Database['db']; store: Parameters<typeof rehearseApplying>[1] }
@@ -12,8 +12,11 @@ export const foreseeStream = async ({ db, store }: Options, stream: string): Pro
 }
 
 /** Applies an event message as the projector does, and takes it back. @throws malformed `event/…`, `json/…` */
-export const foreseeApplying = async ({ db, store }: Options, message: Message): Promise<Foreseen> => {
-  const event = readEvent(message.body)
+export const foreseeApplying = async (
+  { db, store, read }: Options & { read: ReadHeard },
+  message: Message,
+): Promise<Foreseen> => {
+  const event = await read(message)
   const applied = await rehearseApplying(db, store, { events: [event] })
   const aside = putAside(applied, event.stream, 'for it')
   if (aside) return aside
