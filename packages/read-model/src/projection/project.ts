@@ -65,9 +65,9 @@ const chunkSize = 1_000
  * Inserts rows; with a key, one that is there already is overwritten. They go as one parameter, so that the statement's text stays the
  * same however many they are. Every row has the columns of the first.
  */
-const write = async <Table extends keyof Rows>(
+const write = async (
   db: Kysely<Tables>,
-  table: Table,
+  table: keyof Rows,
   rows: readonly object[],
   key?: readonly string[],
 ): Promise<void> => {
