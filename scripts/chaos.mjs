@@ -1,7 +1,8 @@
-// npm run chaos: the projector behind a lying broker, seed after seed, on servers of its own. The first seed that fails ends it.
+// npm run chaos: a consumer behind a lying broker, seed after seed, on servers of its own. The first seed that fails ends it.
 //
-//   npm run chaos -- --seeds 1000             a thousand of them
-//   npm run chaos -- --seeds 1 --seed 4711    one again
+//   npm run chaos -- --seeds 1000                      a thousand of them, for the projector
+//   npm run chaos -- --seeds 1 --seed 4711             one again
+//   npm run chaos -- --consumer command-handler        or saga-processor, with the whole system around it
 import { parseArgs } from 'node:util'
 import { pathToFileURL } from 'node:url'
 import { join } from 'node:path'
@@ -14,8 +15,15 @@ const whole = (name, text, least) => {
   process.exit(2)
 }
 
+const consumers = {
+  projector: 'services/projector/dist/testing/chaos.js',
+  'command-handler': 'services/command-handler/dist/testing/chaos.js',
+  'saga-processor': 'scripts/specs/dist/chaos.js',
+}
+
 const { values } = parseArgs({
   options: {
+    consumer: { type: 'string', default: 'projector' },
     seeds: { type: 'string', default: '200' },
     seed: { type: 'string', default: '1' },
     build: { type: 'boolean', default: true },
@@ -24,12 +32,16 @@ const { values } = parseArgs({
 })
 const seeds = whole('seeds', values.seeds, 1)
 const first = whole('seed', values.seed, 0)
+if (!Object.hasOwn(consumers, values.consumer)) {
+  console.error(`--consumer must be one of ${Object.keys(consumers).join(', ')}, not ${values.consumer}`)
+  process.exit(2)
+}
 
 checkNode()
 if (values.build) await build()
 const load = (path) => import(pathToFileURL(join(root, path)).href)
 const { createTestServers } = await load('packages/embedded/dist/testing/index.js')
-const { runChaos } = await load('services/projector/dist/testing/chaos.js')
+const { runChaos } = await load(consumers[values.consumer])
 
 const servers = await createTestServers((process.env.PATH ?? '').split(':'))
 let stopping
@@ -55,7 +67,9 @@ try {
     .join(', ')
   console.log(`${done} of ${seeds} seeds hold, ${((Date.now() - begun) / 1000).toFixed(0)} s; deliveries: ${lies}`)
   if (failed) {
-    console.error(`seed ${failed.seed} fails: npm run chaos -- --seeds 1 --seed ${failed.seed}\n${failed.why}`)
+    console.error(
+      `seed ${failed.seed} fails: npm run chaos -- --consumer ${values.consumer} --seeds 1 --seed ${failed.seed}\n${failed.why}`,
+    )
     process.exitCode = 1
   }
 } finally {

@@ -27,6 +27,8 @@ import { receivedEvents } from './versions/041-received-events.js'
 import { knowledgeShares } from './versions/042-knowledge-shares.js'
 import { patterns } from './versions/043-patterns.js'
 import { notifications } from './versions/044-notifications.js'
+import { controlActions } from './versions/045-control-actions.js'
+import { proofSecrets } from './versions/048-proof-secrets.js'
 
 /** Every migration in its order. Forward only: what was once released is never changed, only followed by another. */
 export const migrations: Record<string, Migration> = {
@@ -58,4 +60,6 @@ export const migrations: Record<string, Migration> = {
   '042-knowledge-shares': knowledgeShares,
   '043-patterns': patterns,
   '044-notifications': notifications,
+  '045-control-actions': controlActions,
+  '048-proof-secrets': proofSecrets,
 }

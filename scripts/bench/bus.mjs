@@ -233,13 +233,19 @@ const measureCommands = async (stack, { journeys, seconds }, tell) => {
     const steering = createSteering(commander, watch, clients)
     tell('holding and releasing them')
     await steering.most(Math.min(200, journeys), 3) // every cache is warm then
-    const most = await steering.most(Math.min(500, journeys), seconds)
+    const pids = new Map([...stack.processes()].map(([name, process]) => [name, process.pid()]))
+    const before = usageOf(pids)
+    const { rate: most, count } = await steering.most(Math.min(500, journeys), seconds)
+    const after = usageOf(pids)
+    const cpu = Object.fromEntries(
+      [...after].map(([name, { cpuSeconds }]) => [name, ((cpuSeconds - before.get(name).cpuSeconds) * 10_000) / count]),
+    )
     const shares = {}
     for (const share of [10, 50, 90]) {
       tell(`at ${share} % of ${most.toFixed(0)} commands/s`)
       shares[`at_${share}_percent`] = await steering.at((most * share) / 100, seconds)
     }
-    return { per_second: most, ...shares, errors: steering.errors() }
+    return { per_second: most, ...shares, cpu_seconds_per_10k: cpu, errors: steering.errors() }
   } finally {
     await Promise.allSettled([commander.close(), watch.close()])
   }
@@ -273,6 +279,12 @@ const rebuild = async (database, projector, tell) => {
   }
 }
 
+const cpuOf = (seconds) =>
+  Object.entries(seconds)
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, value]) => `${name} ${value.toFixed(1)}`)
+    .join(', ')
+
 const told = ({ commands, relay, projector, rebuild: rebuilt, machine: on }) => {
   if (!relay) return JSON.stringify(commands)
   const whole = (value) => Math.round(value).toLocaleString('en')
@@ -282,6 +294,7 @@ const told = ({ commands, relay, projector, rebuild: rebuilt, machine: on }) => 
     `  at 10 %  ${ms(commands.at_10_percent)}`,
     `  at 50 %  ${ms(commands.at_50_percent)}`,
     `  at 90 %  ${ms(commands.at_90_percent)}`,
+    `  CPU s per 10,000: ${cpuOf(commands.cpu_seconds_per_10k)}`,
     `relay       ${whole(relay.events_per_second)} events/s, ${relay.ratio.toFixed(2)} × bare amqplib (${whole(relay.raw_events_per_second)}/s); CPU ${relay.cpu_seconds_per_10k.toFixed(2)} s per 10,000`,
     `projector   ${whole(projector.events_per_second)} events/s, ${projector.ratio.toFixed(2)} × bare inserts (${whole(projector.raw_rows_per_second)}/s); CPU ${projector.cpu_seconds_per_10k.toFixed(2)} s per 10,000`,
     `  with 10,000 parked streams ${whole(projector.with_10000_parked_streams)}/s, ${projector.ratio_with_parked.toFixed(2)} × without them right after (${whole(projector.without_after_that)}/s)`,

@@ -169,6 +169,30 @@ export type DeadLetterActing = {
   command_id: string | null
 }
 
+/** What a retry would come to. */
+export type DeadLetterForecast = {
+  id: string
+  kind: DeadLetterEntry['kind']
+  queue: string
+  type: string | null
+  outcome: 'changes' | 'nothing' | 'refused' | 'fails' | 'waits' | 'not_possible' | 'unknown'
+  says: string
+  error: { code: string; message: string; details: { field: string; code: string; message: string }[] } | null
+  events: { type: string; stream: string; revision: number; data: unknown }[]
+  tables: Record<string, number>
+  commands: { command_id: string; command_type: string; when: string; known: boolean }[]
+  tasks: { work_id: string; task_id: string; attempt: number; intent: string; agents: string[]; known: boolean }[]
+  deliveries: { channel: string; target: string; event_type: string; state: string; known: boolean }[]
+}
+
+export type DeadLetterForecasts = {
+  total: number
+  shown: number
+  cut: boolean
+  summary: { outcome: DeadLetterForecast['outcome']; code: string | null; count: number }[]
+  items: DeadLetterForecast[]
+}
+
 export type DeadLetterJob = {
   id: string
   state: 'running' | 'completed' | 'stopped' | 'cancelled'
@@ -225,6 +249,13 @@ export type Encryption = {
   destroyed: number
 }
 
+export type ControlAction = {
+  action: string
+  services: string[] | null
+  log_level: string | null
+  reason: string | null
+}
+
 /** A part of the stats; without its figures while it is unknown. */
 export type Told<T> = ({ status: 'known' } & T) | { status: 'unknown'; reason: string }
 
@@ -265,5 +296,8 @@ export type Stats = {
   jobs: Told<{ running: number }>
   replays: Told<{ running: ReplayInStats[]; paused: ReplayInStats[] }>
   order: Told<{ gaps_healed: number; duplicates_dropped: number }>
+  paused: Told<{
+    items: { service: string; instances: number; by: string | null; reason: string | null; since: string | null }[]
+  }>
   breakers: Told<{ items: { service: string; of: string; state: string }[] }>
 }

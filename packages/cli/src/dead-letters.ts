@@ -1,4 +1,12 @@
-import type { DeadLetter, DeadLetterContent, DeadLetterEntry, DeadLetterGroup, DeadLetterJob } from './answers.js'
+import type {
+  DeadLetter,
+  DeadLetterContent,
+  DeadLetterEntry,
+  DeadLetterForecast,
+  DeadLetterForecasts,
+  DeadLetterGroup,
+  DeadLetterJob,
+} from './answers.js'
 import { duration, moment, plain, tableOf, type Colours } from './output.js'
 
 /** @param now milliseconds since 1970 */
@@ -86,6 +94,85 @@ export const tellJob = (
     `  ${green(`${resolved} resolved`)}, ${failed > 0 ? red(`${failed} failed again`) : '0 failed again'}, ${skipped} skipped, ${unsettled} not settled yet`,
   ]
 }
+
+/** What a retry would come to, everything of it. */
+export const forecastLines = (colours: Colours, forecast: DeadLetterForecast): string[] => {
+  const { id, outcome, says, error, events, tables, commands, tasks, deliveries } = forecast
+  const { bold, dim } = colours
+  const before = (known: boolean) => (known ? dim('before') : '')
+  const section = (name: string, head: string[], rows: string[][]) =>
+    rows.length === 0 ? [] : ['', bold(name), ...tableOf(colours, head, rows).split('\n')]
+  return [
+    `${outcomeIn(colours, outcome)}  ${plain(says)}${error === null ? '' : dim(` (${error.code})`)}`,
+    dim(`  dry run: nothing was done with ${plain(id)}`),
+    ...section('Wrong fields', ['FIELD', 'WHAT'], error?.details.map(({ field, message }) => [field, message]) ?? []),
+    ...section(
+      'Events to append',
+      ['EVENT', 'STREAM', 'REVISION', 'DATA'],
+      events.map(({ type, stream, revision, data }) => [
+        type,
+        stream,
+        String(revision),
+        short(JSON.stringify(data), 80),
+      ]),
+    ),
+    ...section(
+      'Rows to write',
+      ['TABLE', 'ROWS'],
+      Object.entries(tables).map(([table, rows]) => [table, String(rows)]),
+    ),
+    ...section(
+      'Commands to send',
+      ['COMMAND', 'WHEN', 'ID', 'DONE'],
+      commands.map(({ command_type, when, command_id, known }) => [command_type, when, command_id, before(known)]),
+    ),
+    ...section(
+      'Tasks to hand out',
+      ['TASK', 'ATTEMPT', 'INTENT', 'UNIT OF WORK', 'AGENTS', 'DONE'],
+      tasks.map(({ task_id, attempt, intent, work_id, agents, known }) => [
+        ...[task_id, String(attempt), intent, work_id, agents.join(', ') || '–', before(known)],
+      ]),
+    ),
+    ...section(
+      'To be told',
+      ['WHAT', 'CHANNEL', 'WHERE', 'STATE', 'DONE'],
+      deliveries.map(({ event_type, channel, target, state, known }) => [
+        ...[event_type, channel, target || '–', state, before(known)],
+      ]),
+    ),
+  ]
+}
+
+/** What retries of many would come to: a line for each, then how often each outcome came. */
+export const forecastsLines = (
+  colours: Colours,
+  { total, cut, shown, summary, items }: DeadLetterForecasts,
+): string[] => {
+  if (total === 0) return ['There are none']
+  const { bold, dim, yellow } = colours
+  return [
+    ...tableOf(
+      colours,
+      ['ID', 'QUEUE', 'TYPE', 'WOULD', 'WHAT'],
+      items.map(({ id, queue, type, outcome, says }) => [
+        ...[id, queue, type ?? '–', outcomeIn(colours, outcome), short(says, 80)],
+      ]),
+    ).split('\n'),
+    '',
+    bold('Summary'),
+    ...summary.map(
+      ({ outcome, code, count }) =>
+        `  ${String(count).padStart(5)} ${outcomeIn(colours, outcome)}${code === null ? '' : `  ${code}`}`,
+    ),
+    ...(cut ? [yellow(`The first ${shown} of ${total} are shown; of the others nothing is known`)] : []),
+    dim('Dry run: nothing was done. Each is foreseen for itself, on the state as it is now'),
+  ]
+}
+
+const outcomeIn = ({ green, red, yellow, dim }: Colours, outcome: DeadLetterForecast['outcome']): string =>
+  ({ changes: green, nothing: dim, refused: yellow, fails: red, waits: yellow, not_possible: red, unknown: yellow })[
+    outcome
+  ](outcome.replace('_', ' '))
 
 const stateIn = ({ green, red, yellow, dim }: Colours, state: DeadLetterEntry['state']): string =>
   ({ open: red, retrying: yellow, resolved: green, discarded: dim })[state](state)

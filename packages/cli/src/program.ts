@@ -7,6 +7,7 @@ import { agentVerbs } from './verbs/agents.js'
 import { approvalVerbs } from './verbs/approvals.js'
 import { archiveVerbs } from './verbs/archive.js'
 import { configVerbs } from './verbs/config.js'
+import { controlVerbs } from './verbs/control.js'
 import { deadLetterVerbs } from './verbs/dead-letters.js'
 import { journeyVerbs } from './verbs/journeys.js'
 import { lookVerbs } from './verbs/look.js'
@@ -114,6 +115,7 @@ const programOf = (action: Action, world: World): Command => {
     replayVerbs,
     archiveVerbs,
     privacyVerbs,
+    controlVerbs,
     configVerbs,
   ])
     add(program, action)

@@ -51,6 +51,18 @@ export const systemLines = (colours: Colours, stats: Stats): string[] => {
       ({ running, paused }) =>
         `${running.length} running, ${paused.length > 0 ? colours.yellow(`${paused.length} paused`) : '0 paused'}`,
     ),
+    line('paused', stats.paused, ({ items }) =>
+      items.length === 0
+        ? 'nothing'
+        : colours.yellow(
+            items
+              .map(({ service, instances, by, reason, since }) => {
+                const who = `${by === null ? '' : ` by ${plain(by)}`}${since === null ? '' : ` since ${moment(since)}`}`
+                return `${service} (${instances} instances${who}${reason === null ? '' : `: ${plain(reason)}`})`
+              })
+              .join(', '),
+          ),
+    ),
     line('held back', breakers, () =>
       open.length === 0
         ? 'nothing'

@@ -55,7 +55,7 @@ export const codes = {
   'command/unsupported_version': 'The major version of the command is not known here.',
   'event/unknown_type': 'The event is not one of ours.',
   'event/invalid': 'The event lacks what every event has.',
-  'event/foreign': 'The event claims a place in a stream of ours where it does not stand. Nothing was recorded.',
+  'event/foreign': 'The event claims a place in a stream of ours where it does not stand. Nothing came of it.',
   'event/id_reused':
     'An event with this id was recorded before, and it said something else. Give each event an id of its own.',
   'event/unsupported_version': 'The major version of the event is not known here. Deploy the newer reader, then retry.',
@@ -159,6 +159,8 @@ export const codes = {
   // Someone wrote first: decided again on the fresh state.
   'leadership/taken': 'Another process does what only one may do at a time. Wait for its end.',
   'stream/moved': 'The stream has moved on since it was read.',
+  'command/taken_over':
+    'Another process took the command over, as the broker delivered it again; its outcome is waited for.',
   'database/serialization': 'Two transactions met; one is tried again.',
   'replay/stopped': 'The replay was paused or cancelled just before its end.',
   'database/duplicate': 'The row is there already.',

@@ -16,7 +16,8 @@ describe('a broadcast to the services', () => {
   it('says what to do, to whom and why', () => {
     const whole = { action: 'pause', services: ['projector'], reason: 'maintenance', actor: 'dana' }
     expect(read(whole)).to.deep.equal(whole)
-    expect(read({ action: 'reload' })).to.deep.equal({ action: 'reload' })
+    for (const one of [{ action: 'reload' }, { action: 'reload', log_level: 'debug' }])
+      expect(read(one)).to.deep.equal(one)
   })
 
   it('is refused when it is not one', () => {
@@ -31,6 +32,8 @@ describe('a broadcast to the services', () => {
       { action: 'pause', reason: 1 },
       { action: 'pause', reason: 'x'.repeat(501) },
       { action: 'pause', queue: 'q' },
+      { action: 'pause', log_level: 'debug' },
+      { action: 'reload', log_level: 'loud' },
     ])
       expect(codeFor(value), JSON.stringify(value)).to.equal('control/invalid')
   })

@@ -49,9 +49,21 @@ export {
 } from './events/event.js'
 export { isReceivedStream, readReceived, receivedSchemas, receivedType, type ReceivedEvent } from './events/received.js'
 export type { Received } from './events/received-stored.js'
+export { anyStandingOf, readProven, standingOf, type ReadPlace } from './events/hearsay.js'
+export { createProofs, proofHeader, type HeardEvent, type Proofs, type Proven } from './events/proof.js'
 export { firstVersion, versionOf } from './events/upcast.js'
 export { isSelectable, ourStreams, selectionOf, type EventSelection } from './events/selection.js'
-export { controlActions, controlSchema, readControl, type ControlAction, type ControlMessage } from './control.js'
+export {
+  controlActions,
+  controlSchema,
+  hearingServices,
+  pausableServices,
+  readControl,
+  type ControlAction,
+  type ControlMessage,
+  type HearingService,
+} from './control.js'
+export { applyLogLevel, loggingFile, logLevelOf, type LevelSettings } from './config/logging.js'
 export { taskMessageId, type TaskMessage } from './tasks.js'
 export {
   agentKey,

@@ -10,9 +10,11 @@ export {
   type ReadStream,
 } from './event-store.js'
 export type { NewEvent, StoredEvent } from './events.js'
+export { notingStore, type Noted } from './noting-store.js'
 export {
   createRepository,
   type CommandKey,
+  type Consent,
   type DecidedEvent,
   type Loaded,
   type Outcome,

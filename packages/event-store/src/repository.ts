@@ -31,6 +31,12 @@ export type Outcome = {
   position?: bigint
 }
 
+/**
+ * What a command needs before something is appended for it, when its stream has gone beyond the revision `since`: `ask` is called,
+ * and when that throws, nothing is appended and the error passes through.
+ */
+export type Consent = { since: number; ask: () => Promise<void> }
+
 export interface Repository<State> {
   /**
    * Handles a command on one stream, once: loads, decides, appends what was decided. A command that the stream remembers
@@ -51,7 +57,11 @@ export interface Repository<State> {
     stream: string,
     command: CommandKey,
     decide: (loaded: Loaded<State>) => readonly DecidedEvent[],
+    consent?: Consent,
   ): Promise<Outcome>
+
+  /** Of the stream's last event, as far as it is remembered; -1 when it is not. */
+  rememberedRevision(stream: string): number
 
   /**
    * The state of a stream as it is now; with `atLeast`, as it was at that revision or later, which takes no reading when it is
@@ -92,6 +102,7 @@ export const createRepository = <State, Event>({
     stream: string,
     command: CommandKey,
     decide: (loaded: Loaded<State>) => readonly DecidedEvent[],
+    consent: Consent | undefined,
   ): Promise<Outcome> => {
     const remembered = memory.get(stream)
     const isDoubtful = remembered === 'doubtful'
@@ -116,6 +127,7 @@ export const createRepository = <State, Event>({
         return { revision: folded.revision, eventTypes: [], repeated: false }
       }
       const events = decision.events.map((event, index) => stamped(event, stream, command, index))
+      if (consent && folded.revision > consent.since) await consent.ask()
       try {
         const appended = await store.append(stream, folded.revision === -1 ? 'no_stream' : folded.revision, events)
         if (isDoubtful) memory.forget(stream)
@@ -151,7 +163,12 @@ export const createRepository = <State, Event>({
   }
 
   return {
-    transact: (stream, command, decide) => turns.take(stream, () => handle(stream, command, decide)),
+    transact: (stream, command, decide, consent) => turns.take(stream, () => handle(stream, command, decide, consent)),
+
+    rememberedRevision: (stream) => {
+      const remembered = memory.get(stream)
+      return remembered === undefined || remembered === 'doubtful' ? -1 : remembered.revision
+    },
 
     load: (stream, { atLeast } = { atLeast: Infinity }) =>
       turns.take(stream, async () => {

@@ -1,9 +1,9 @@
 import { exchanges } from '@journey/contracts'
-import { createRegistry, silentLog } from '@journey/runtime'
+import { createRegistry, silentLog, unavailable } from '@journey/runtime'
 import { expect } from 'chai'
 import { createBatchConsumer } from './batch-consumer.js'
 import { createConsumer } from './consumer.js'
-import { createControl } from './control.js'
+import { createControl, type Standing } from './control.js'
 import { createBusMeters } from './meters.js'
 import { openBus, workTopology, type Bus } from './testing/bus.js'
 import { eventually } from './testing/eventually.js'
@@ -86,6 +86,41 @@ describe('broadcasts on journey.control', () => {
       await control.check()
       await connection.stop()
     })
+
+  it('written down are obeyed by one that starts later, before it consumes anything, and until they are taken back', async () => {
+    const connection = bus.connect()
+    await connection.start()
+    const got: (string | undefined)[] = []
+    let order: Standing | undefined = { id: 1, action: 'pause', actor: 'dana', reason: 'maintenance', at: 'noon' }
+    let isAway = true
+    const control = createControl({
+      connection,
+      service: 'notifier',
+      standing: () => (isAway ? Promise.reject(unavailable('database/away', 'away')) : Promise.resolve(order)),
+      meters: createBusMeters(createRegistry('notifier')),
+      log: silentLog(),
+    })
+    const consumer = createConsumer({
+      ...{ connection, queue: 'work', prefetch: 20, log: silentLog() },
+      handler: ({ properties }) => {
+        got.push(properties.messageId)
+        return Promise.resolve()
+      },
+    })
+    await publish('written', 2)
+    await control.start()
+    await consumer.start()
+    expect((await failure(control.check())).message).to.include('until it is known')
+    isAway = false
+    await eventually('the order is known', async () => (await failure(control.check())).message.includes('by dana'))
+    expect([got, await bus.broker.depth('work')]).to.deep.equal([[], 2])
+    order = { ...order, id: 2, action: 'resume' }
+    bus.link.cut() // whoever was cut off did not hear it
+    await eventually('the resumption', () => got.length === 2)
+    await control.check()
+    await control.stop()
+    await connection.stop()
+  })
 
   it('ignore what is no broadcast, and hand on reload', async () => {
     const { connection, control, reloads } = await withControl('consumer')

@@ -20,13 +20,14 @@ export type DeadLetterDrain = (queue: string) => Part
  */
 export const createDeadLetterDrain = (options: {
   connection: Connection
-  prefetch: number
+  /** How many letters are read before the first is kept: `keep` may put them together. */
+  prefetch?: number
   keep: (letter: DeadLetter) => Promise<void>
   now: () => Date
   meters: BusMeters
   log: Log
 }): DeadLetterDrain => {
-  const { connection, prefetch, keep, now, meters, log } = options
+  const { connection, prefetch = 50, keep, now, meters, log } = options
   return (queue) => {
     // At 0 from the beginning: Prometheus' `increase` does not see the event that a series appears with.
     for (const reason of deadReasons) meters.deadLetters.inc({ queue, reason }, 0)

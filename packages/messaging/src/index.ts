@@ -3,7 +3,7 @@ export { bindQueue, queueExists, unbindQueue } from './binding.js'
 export { createBreaker, type Breaker, type BreakerOptions } from './breaker.js'
 export { createConnection, type Connection, type ConnectionOptions, type Server } from './connection.js'
 export { createConsumer, RejectDelivery, type ConsumerOptions } from './consumer.js'
-export { createControl, type Control } from './control.js'
+export { createControl, type Control, type Standing } from './control.js'
 export { correlate } from './correlate.js'
 export {
   attemptsHeader,

@@ -140,7 +140,8 @@ export const subscribe = (options: {
   const subscription: Subscription = {
     start: async () => {
       running ??= run()
-      await Promise.race([consuming.promise, running])
+      // A start does not wait until somebody resumes what is paused.
+      await Promise.race([consuming.promise, running, ...(pausable ? [connection.whenPaused()] : [])])
     },
     stop: () => (stopped ??= stop()),
   }

@@ -51,6 +51,26 @@ describe('the database', () => {
     expect(row.events).to.deep.equal(['journey.started', 'a "b"'])
   })
 
+  it('reads a table that a migration changed under a statement that was prepared', async () => {
+    const { db } = database()
+    const all = () => sql`select * from changing`.execute(db)
+    await sql`create table changing (one int)`.execute(db)
+    try {
+      for (let n = 0; n < 6; n++) await all()
+      await sql`alter table changing add other int`.execute(db)
+      expect((await all()).rows).to.deep.equal([])
+      for (let n = 0; n < 6; n++) await all()
+      await sql`alter table changing add third int`.execute(db)
+      const inside = codeOfRejected(
+        db.transaction().execute((transaction) => sql`select * from changing`.execute(transaction)),
+      )
+      expect(await inside).to.equal('database/serialization')
+      await db.transaction().execute((transaction) => sql`select * from changing`.execute(transaction))
+    } finally {
+      await sql`drop table changing`.execute(db)
+    }
+  })
+
   it('has the tables of both lists, and no others', async () => {
     const { rows } = await sql<{ name: string }>`
       select table_name as name from information_schema.tables

@@ -1,8 +1,9 @@
 import { Kysely, PostgresDialect, sql, type PostgresPool, type PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 import { masterKeysOf, type Vault } from '@journey/contracts'
-import type { Log } from '@journey/runtime'
-import { databaseFault } from './faults.js'
+import { conflict, type Log } from '@journey/runtime'
+import { databaseFault, sqlStateOf } from './faults.js'
+import { createPrepared } from './prepared.js'
 import { Sealing } from './privacy/sealing.js'
 import { createVault } from './privacy/vault.js'
 import type { Tables } from './tables.js'
@@ -110,10 +111,23 @@ const openPool = ({ url, log, name, poolSize, statementTimeoutMs, schema, isComm
 
 const withOurFaults = (pool: pg.Pool): PostgresPool => {
   const wrapped = new WeakMap<pg.PoolClient, PostgresPoolClient>()
+  const prepared = createPrepared()
+  const query = async (client: pg.PoolClient, text: string, values: unknown[]): Promise<pg.QueryResult> => {
+    const name = prepared.nameOf(text)
+    if (name === undefined) return client.query(text, values)
+    try {
+      return await client.query({ name, text, values })
+    } catch (error) {
+      if (sqlStateOf(error) !== planIsStale) throw error
+      prepared.forget(text)
+      if (client.getTransactionStatus() === 'I') return client.query(text, values)
+      throw conflict('database/serialization', 'A migration changed a table under this transaction; do it again', error)
+    }
+  }
   const wrap = (client: pg.PoolClient): PostgresPoolClient => ({
     // Kysely asks this one way only, as no cursor is configured.
     query: ((text: string, values: unknown[]) =>
-      faulty(client.query(text, values))) as unknown as PostgresPoolClient['query'],
+      faulty(query(client, text, values))) as unknown as PostgresPoolClient['query'],
     release: () => client.release(),
   })
   return {
@@ -126,6 +140,9 @@ const withOurFaults = (pool: pg.Pool): PostgresPool => {
     end: () => pool.end(),
   }
 }
+
+/** 0A000, feature_not_supported: of a prepared statement, that its result would have other columns than when it was prepared. */
+const planIsStale = '0A000'
 
 const faulty = async <T>(work: Promise<T>): Promise<T> => {
   try {

@@ -16,6 +16,8 @@ export {
 } from './archive-jobs/store.js'
 export type { ArchiveJobKind, ArchiveJobOptions, ArchiveJobResult, ArchiveJobRow } from './archive-jobs/table.js'
 export { begunIn, deathsOf, forgetBegun, noteBegun, purgeBegun, takeBackBegun, type Deaths } from './begun/begun.js'
+export { relayProofs } from './proofs/proofs.js'
+export type { ProofSecretsTable } from './proofs/table.js'
 export { claimReceivedId, noteReceived, type ReceivedId } from './received/ids.js'
 export { findReceivedEvents, type Before, type ReceivedEventFilter } from './received-events/queries.js'
 export type { ReceivedEventRow, ReceivedEventsTable } from './received-events/table.js'
@@ -109,6 +111,8 @@ export type {
 } from './works/table.js'
 export { fold, foldAll, type Existing, type Folded, type Rows, type Step } from './projection/fold.js'
 export { project } from './projection/project.js'
+export { rehearseApplying, type Rehearsed } from './projection/rehearsed.js'
+export { rehearse } from './rehearsal.js'
 export { reproject } from './projection/reproject.js'
 export { readModelConsumer } from './projection/consumer.js'
 export { applyBatch, parkUntried, retryParked, type Applied, type Consumer } from './gates/apply-batch.js'
@@ -119,6 +123,7 @@ export { activeByStage } from './journeys/active.js'
 export { passRates } from './evaluations/pass-rates.js'
 export {
   answerOf,
+  areHeld,
   claim,
   purge,
   settle,
@@ -127,7 +132,7 @@ export {
   type Claimed,
   type Settlement,
 } from './commands/outcomes.js'
-export { keepDeadLetter, type DeadCommand, type Letter } from './dead-letters/keep.js'
+export { createKeepDeadLetter, keepDeadLetter, type DeadCommand, type Letter } from './dead-letters/keep.js'
 export { resolveRetried, resolveTasks } from './dead-letters/resolve.js'
 export { deadLetterCounts, purgeDeadLetters, type DeadLetterCounts } from './dead-letters/care.js'
 export {
@@ -145,6 +150,7 @@ export {
   deadLetterGroups,
   deadLetterOf,
   findDeadLetters,
+  openDeadLetters,
   parkedStreamOf,
   type DeadLetterEntry,
   type DeadLetterFilter,
@@ -156,6 +162,7 @@ export {
   discardStream,
   editDeadLetter,
   notePublished,
+  nextRetryOf,
   noteStreamAction,
   reopenForgotten,
   unpublishedRetries,
@@ -164,6 +171,8 @@ export {
   type By,
   type Retry,
 } from './dead-letters/retrying.js'
+export type { ControlActionRow, ControlActionsTable } from './control/table.js'
+export { noteControl, standingOrder, standingOrders, withdrawControl, type NewControlAction } from './control/store.js'
 export { noteHeartbeat } from './heartbeats/note.js'
 export { liveAgents, registeredAgents, type LiveAgent } from './agents/alive.js'
 export { loadCheckpoint, notePosition, positionBefore, saveCheckpoint } from './checkpoints/checkpoint.js'

@@ -16,6 +16,7 @@ import type { DispatchesTable } from './dispatches/table.js'
 import type { ExitCriteriaResultsTable } from './evaluations/table.js'
 import type { ServiceFiguresTable } from './figures/table.js'
 import type { ParkedStreamsTable, ProjectionGatesTable } from './gates/table.js'
+import type { ControlActionsTable } from './control/table.js'
 import type { AgentHeartbeatsTable } from './heartbeats/table.js'
 import type { JourneyEventsTable } from './history/table.js'
 import type { JourneyStatesTable } from './journeys/table.js'
@@ -24,6 +25,7 @@ import type { NotificationsTable } from './notifications/table.js'
 import type { PartitionsTable } from './partitions/table.js'
 import type { PatternsTable } from './patterns/table.js'
 import type { DataKeysTable, ErasuresTable } from './privacy/table.js'
+import type { ProofSecretsTable } from './proofs/table.js'
 import type { ReceivedEventsTable } from './received-events/table.js'
 import type { ReceivedIdsTable } from './received/table.js'
 import type { ReplaysTable } from './replays/table.js'
@@ -70,6 +72,8 @@ export type OperationalTables = {
   data_keys: DataKeysTable
   erasures: ErasuresTable
   received_ids: ReceivedIdsTable
+  control_actions: ControlActionsTable
+  proof_secrets: ProofSecretsTable
 }
 
 export type Tables = DerivedTables & OperationalTables
@@ -111,4 +115,6 @@ export const operationalTables = [
   'data_keys',
   'erasures',
   'received_ids',
+  'control_actions',
+  'proof_secrets',
 ] as const satisfies (keyof OperationalTables)[]

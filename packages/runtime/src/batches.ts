@@ -5,11 +5,13 @@ export type Batching<Item> = {
   most: number
   /** Items with the same key never share a batch. */
   keyOf?: (item: Item) => string
+  /** How many batches may be under way at once; one unless said otherwise. Items with the same key may then be worked off side by side. */
+  atOnce?: number
 }
 
 /**
  * Works off together what is asked for at about the same time: what comes while a batch is under way makes the next one. So a
- * lone item waits for nobody, and the busier it is, the fuller the batches. One batch is under way at a time.
+ * lone item waits for nobody, and the busier it is, the fuller the batches.
  *
  * When a batch fails, each of its items is worked off alone, so that one that can never be done fails by itself; but not when
  * a server is `unavailable`, since that is no item's fault.
@@ -17,12 +19,12 @@ export type Batching<Item> = {
  * @param work all or none; its results in the order of the items
  */
 export const inBatches = <Item, Result = void>(
-  { most, keyOf }: Batching<Item>,
+  { most, keyOf, atOnce = 1 }: Batching<Item>,
   work: (items: readonly Item[]) => Promise<readonly Result[]>,
 ): ((item: Item) => Promise<Result>) => {
   type Waiting = { item: Item; resolve: (result: Result) => void; reject: (error: unknown) => void }
   let waiting: Waiting[] = []
-  let isUnderWay = false
+  let underWay = 0
 
   const take = (): Waiting[] => {
     const keys = new Set<string>()
@@ -50,14 +52,14 @@ export const inBatches = <Item, Result = void>(
 
   const run = async (): Promise<void> => {
     while (waiting.length > 0) await workOff(take())
-    isUnderWay = false
+    underWay--
   }
 
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject })
-      if (isUnderWay) return
-      isUnderWay = true
+      if (underWay === atOnce) return
+      underWay++
       setImmediate(() => void run()) // whatever arrived in the same read of a socket comes along
     })
 }

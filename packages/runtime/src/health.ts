@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { Registry } from 'prom-client'
-import { messageOf } from './errors.js'
+import { codeOf, familyOf, messageOf } from './errors.js'
 import type { Part } from './lifecycle.js'
 
 /** One thing a service needs; resolves when it is there, with a text that is worth knowing of it or whatever else, rejects with the reason when not. Asked at most once at a time. */
@@ -8,7 +8,7 @@ export type Check = () => Promise<unknown>
 
 export type Readiness = {
   status: 'ready' | 'not_ready'
-  checks: Record<string, { ok: boolean; note?: string; error?: string }>
+  checks: Record<string, { ok: boolean; note?: string; code?: string; error?: string }>
 }
 
 /** Asks every check at once; one that does not answer within 2 s counts as failed. */
@@ -19,7 +19,8 @@ export const readiness = async (checks: Record<string, Check>): Promise<Readines
         const note = await within(checkLimitMs, check())
         return [name, typeof note === 'string' ? { ok: true, note } : { ok: true }] as const
       } catch (error) {
-        return [name, { ok: false, error: messageOf(error) }] as const
+        const code = familyOf(error) === 'bug' ? {} : { code: codeOf(error) }
+        return [name, { ok: false, ...code, error: messageOf(error) }] as const
       }
     }),
   )

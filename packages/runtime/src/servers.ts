@@ -10,6 +10,7 @@ import {
   Min,
   ValidateIf,
 } from 'class-validator'
+import { logLevels, type LogLevel } from './log.js'
 import { FromEnv } from './settings.js'
 
 /** Old keys alone would read and not write. */
@@ -83,7 +84,8 @@ export class ServerSettings {
   })
   encryptionKeysOld?: string
 
-  @FromEnv('LOG_LEVEL') @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']) logLevel = 'info'
+  /** Not given, `logging.yaml` says it, else it is `info`. */
+  @FromEnv('LOG_LEVEL') @IsOptional() @IsIn(logLevels) logLevel?: LogLevel
   @FromEnv('JOURNEY_HEALTH_HOST') @IsNotEmpty() healthHost = '127.0.0.1'
   /** 0 takes any free port; containers and the supervisor name one. */
   @FromEnv('JOURNEY_HEALTH_PORT') @IsInt() @Min(0) @Max(65535) healthPort = 0

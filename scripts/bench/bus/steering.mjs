@@ -20,7 +20,7 @@ export const createSteering = (commander, watch, clients) => {
   return {
     errors: () => errors,
 
-    /** Keeps so many commands under way for a time; commands per second. */
+    /** Keeps so many commands under way for a time; how many were done, and that per second. */
     most: async (underWay, seconds) => {
       const end = performance.now() + seconds * 1000
       let done = 0
@@ -35,7 +35,7 @@ export const createSteering = (commander, watch, clients) => {
       }
       const share = Math.floor(clients.length / underWay)
       await Promise.all(Array.from({ length: underWay }, (_, n) => work(clients.slice(n * share, (n + 1) * share))))
-      return (done * 1000) / (last - begun)
+      return { count: done, rate: (done * 1000) / (last - begun) }
     },
 
     /** Publishes at a steady rate for a time, whatever comes back when; how long each took to be visible. */

@@ -292,9 +292,10 @@ const schemas = (): Part => ({
       revision: { type: 'integer', minimum: 0 },
       position: text,
       'partition-key': text,
+      proof: { type: 'string', description: 'by which our own consumers know the relay; of no use to others' },
       traceparent: text,
     },
-    ['stream', 'revision', 'position', 'partition-key'],
+    ['stream', 'revision', 'position', 'partition-key', 'proof'],
   ),
   dead_letter_headers: object(
     {
@@ -338,7 +339,7 @@ const messages = (): Part => ({
   ),
   command_answer: message('command_answer', 'What became of a command'),
   task: message('task', 'A task for an agent'),
-  control: message('control', 'A broadcast to the services'),
+  control: { ...message('control', 'A broadcast to the services'), examples: [controlExample] },
   dead_letter: {
     name: 'dead_letter',
     title: 'A message as it was, with the reason in its headers',
@@ -347,10 +348,17 @@ const messages = (): Part => ({
   },
 })
 
+/** Only a `reload` may bring a level, so this has not every field. */
+const controlExample: Part = {
+  name: 'example',
+  payload: { action: 'pause', services: ['projector'], reason: 'PostgreSQL is moved', actor: 'dana' },
+}
+
 const eventHeaders: Part = {
   'schema-version': '1.0',
   stream: 'journey-client-123',
   revision: 7,
   position: '18446',
   'partition-key': 'journey-client-123',
+  proof: 'kz0b2kdnyM4O2qgNn4s4gQx1Y1tYvJ3bq0m0m5yA5tE=',
 }

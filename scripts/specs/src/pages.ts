@@ -128,16 +128,23 @@ dead-letter queues into the table \`dead_letters\`.
 
 ## Broadcasts
 
-\`journey.control\` reaches every instance of command-handler, projector, saga-processor and notifier:
+\`journey.control\` reaches every instance of every service:
 \`{"action": "pause", "services": ["projector"], "reason": "maintenance", "actor": "dana"}\`. \`pause\` ends consuming once the messages
-under way are handled, \`resume\` begins it again, \`reload\` has the projector look at once how many queues to read from. Without
-\`services\` all are meant. A pause shows in \`/ready\` (\`broker/paused\`) and as \`journey_bus_consumers_paused\`; instances that start
-later are not paused. What is no broadcast is ignored with a warning.
+under way are handled, \`resume\` begins it again; event-relay and api consume nothing that could be paused. \`reload\` has every service
+read again how much it logs (\`LOG_LEVEL\`, else \`logging.yaml\`, else \`info\`), or log as \`log_level\` says until the next reload or restart;
+the projector looks at once how many queues to read from. Without \`services\` all are meant. A pause shows in \`/ready\` (\`broker/paused\`)
+and as \`journey_bus_consumers_paused\`. What is no broadcast is ignored with a warning.
+
+Over HTTP (\`POST /api/v1/control/pause\`) and with \`journey-cli control pause\` a broadcast is written down in the table \`control_actions\`
+first, with who and why, and outlasts restarts: a service that starts, or was cut off, does as the latest order says, and consumes nothing
+before it knows. A bare broadcast on the bus holds in the memory of those who heard it, and so does any pause of the reference agents, who
+know no database.
 
 ## Events
 
 Published to \`journey.events\` with the bus type as routing key, in order per stream, at least once: drop what \`stream\` and
-\`revision\` have shown before.
+\`revision\` have shown before. The header \`proof\` tells our own consumers that the relay has published exactly this; they read what comes without it
+from the event store, and what does not stand there is a dead letter, \`event/foreign\`.
 
 ${table(
   ['bus type', 'stored type', 'data'],

@@ -5,20 +5,21 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** What each room may import of ours, its specs and testing doors apart: `domain` ← `contracts` ← adapters ← `services`. */
+/** What each room may import of ours, its specs and testing doors apart: `domain` ← `contracts` ← adapters ← `handlers` ← `services`. */
 const adapters = ['messaging', 'event-store', 'read-model', 'integrations', 'archive']
 const allowed: Record<string, string[]> = {
   'packages/domain': [],
   'packages/runtime': [],
   'packages/contracts': ['domain', 'runtime'],
   ...Object.fromEntries(adapters.map((name) => [`packages/${name}`, ['domain', 'contracts', 'runtime']])),
+  'packages/handlers': [...adapters, 'contracts', 'domain', 'runtime'],
   'packages/embedded': ['runtime'],
   'packages/agent': ['contracts', 'messaging', 'runtime'],
   'packages/cli': ['contracts', 'domain', 'messaging', 'runtime'],
   ...Object.fromEntries(
     readdirSync(join(root, 'services')).map((name) => [
       `services/${name}`,
-      [...adapters, 'agent', 'contracts', 'domain', 'runtime'],
+      [...adapters, 'agent', 'contracts', 'domain', 'handlers', 'runtime'],
     ]),
   ),
 }

@@ -1,6 +1,7 @@
 import 'reflect-metadata'
 import { createAgent } from '@journey/agent'
-import { createConnection, type Connection } from '@journey/messaging'
+import { applyLogLevel, exchanges, logLevelOf } from '@journey/contracts'
+import { createConnection, createControl, type Connection } from '@journey/messaging'
 import { createLog, createRegistry, healthServer, inOrder, type Log, type Part } from '@journey/runtime'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
@@ -24,13 +25,18 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
   const container = new Container({ defaultScope: 'Singleton' })
   const { delayMs, failureRate, measurements, prefetch, heartbeatSeconds } = settings
 
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
-  container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container
-    .bind<Connection>(tokens.connection)
-    .toDynamicValue((context) =>
-      createConnection({ url: settings.amqpUrl, name: service, log: context.get(tokens.log) }),
-    )
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
+  container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
+  container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
+    createConnection({
+      url: settings.amqpUrl,
+      name: service,
+      log: context.get(tokens.log),
+      topology: () => ({ exchanges: [exchanges.control], queues: [] }),
+    }),
+  )
   container.bind<Part>(tokens.agents).toDynamicValue((context) =>
     together(
       'agents',
@@ -51,14 +57,21 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
   )
   container.bind<Part>(tokens.service).toDynamicValue((context) => {
     const connection = context.get<Connection>(tokens.connection)
+    const log = context.get<Log>(tokens.log)
+    const control = createControl({
+      connection,
+      service,
+      reload: (level) => applyLogLevel(log, service, settings, level),
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,
       registry: context.get(tokens.registry),
       info: { service },
-      checks: { broker: () => connection.check() },
+      checks: { broker: () => connection.check(), consumers: () => control.check() },
     })
-    return inOrder(service, [health, connection, context.get<Part>(tokens.agents)], context.get(tokens.log))
+    return inOrder(service, [health, connection, control, context.get<Part>(tokens.agents)], log)
   })
 
   return { service: container.get(tokens.service), log: container.get(tokens.log) }

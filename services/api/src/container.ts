@@ -1,9 +1,19 @@
 import 'reflect-metadata'
-import { exchanges, loadConfiguration, masterKeysOf, type Configuration, sealOf } from '@journey/contracts'
+import {
+  applyLogLevel,
+  exchanges,
+  loadConfiguration,
+  logLevelOf,
+  masterKeysOf,
+  sealOf,
+  type Configuration,
+} from '@journey/contracts'
 import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
+import { crmChannel, isCrmOn } from '@journey/handlers'
 import {
   createBusMeters,
   createConnection,
+  createControl,
   createManagement,
   createPublisher,
   queueExists,
@@ -33,6 +43,7 @@ import {
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import { archiveKeeper } from './archive/keeper.js'
+import { createBroadcast } from './control/broadcast.js'
 import { createDesk, type Desk } from './desk.js'
 import { createFeed } from './events/feed.js'
 import { createFreshness, type Freshness } from './journeys/freshness.js'
@@ -41,6 +52,7 @@ import { createServer } from './server.js'
 import { accessOf, archiveOf, type Access, type ApiSettings } from './settings.js'
 import { createReadQueues } from './system/queues.js'
 import { createStats } from './system/stats.js'
+import { createForecaster } from './triage/forecast/forecaster.js'
 import { createDeadLetterGauges } from './triage/care.js'
 import { leadingTriage } from './triage/leading.js'
 import { createTriage, type Triage } from './triage/triage.js'
@@ -78,7 +90,9 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
 
   container.bind<Access>(tokens.access).toDynamicValue(() => accessOf(settings))
   container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<Database>(tokens.database).toDynamicValue((context) =>
     createDatabase({
@@ -119,11 +133,21 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
   )
   container.bind<Triage>(tokens.triage).toDynamicValue((context) => {
     const { db, vault } = context.get<Database>(tokens.database)
-    const seal = sealOf(vault, context.get(tokens.log))
-    const consumer = readModelConsumer(db, sealedStore(context.get<EventStore>(tokens.eventStore), seal))
+    const store = sealedStore(context.get<EventStore>(tokens.eventStore), sealOf(vault, context.get(tokens.log)))
+    const consumer = readModelConsumer(db, store)
+    const configuration = context.get<Configuration>(tokens.configuration)
+    const { crmWebhookUrl: url } = settings
     return createTriage({
       db,
       publisher: context.get(tokens.publisher),
+      forecaster: createForecaster({
+        db,
+        store,
+        configuration,
+        channels: [crmChannel({ url, isEnabled: isCrmOn(settings) })],
+        aliveWithinMs: missedHeartbeats * configuration.heartbeat_ms,
+        now: () => new Date(),
+      }),
       freeStream: (stream) => retryParked(consumer, stream),
       now: () => new Date(),
       log: context.get(tokens.log),
@@ -165,6 +189,11 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
         queueExists: (queue) => queueExists(connection, queue),
         privacy: { store: eventStore, masterKeys: settings.encryption && masterKeysOf(settings.encryption) },
         archive,
+        broadcast: createBroadcast({
+          db: database.db,
+          publisher: context.get(tokens.publisher),
+          log,
+        }),
         events: {
           store: opened,
           positionBefore: (at) => positionBefore(database.db, at),
@@ -186,6 +215,16 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
         reportFigures({ db: database.db, service, read: createFigures(registry), log }),
         asPart('event store', eventStore),
         inTheBackground(connection),
+        // It hears as soon as the broker is there; nobody waits for that.
+        inTheBackground(
+          createControl({
+            connection,
+            service,
+            pausable: false,
+            reload: (level) => applyLogLevel(log, service, settings, level),
+            log,
+          }),
+        ),
         leadingTriage({ db: database.db, triage: context.get(tokens.triage), log }),
         ...(archive
           ? [
@@ -212,13 +251,13 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
  * Reads are served while the broker is away, so nobody waits for it. A broker that refuses us needs an operator: that ends
  * the process, as an unhandled rejection.
  */
-const inTheBackground = (connection: Connection): Part => ({
-  name: connection.name,
+const inTheBackground = (part: Part): Part => ({
+  name: part.name,
   start: () => {
-    void connection.start().catch((error: unknown) => {
+    void part.start().catch((error: unknown) => {
       if (codeOf(error) !== 'broker/stopped') throw error
     })
     return Promise.resolve()
   },
-  stop: () => connection.stop(),
+  stop: () => part.stop(),
 })

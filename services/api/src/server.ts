@@ -5,6 +5,7 @@ import type { Database } from '@journey/read-model'
 import { codeOf, type Check, type Log } from '@journey/runtime'
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Histogram, type Registry } from 'prom-client'
+import type { Broadcast } from './control/broadcast.js'
 import type { Desk } from './desk.js'
 import type { Freshness } from './journeys/freshness.js'
 import { createTheJourney } from './journeys/the-journey.js'
@@ -15,6 +16,7 @@ import { agentRoutes } from './routes/agents.js'
 import { approvalRoutes } from './routes/approvals.js'
 import { archiveRoutes } from './routes/archive.js'
 import { commandRoutes } from './routes/commands.js'
+import { controlRoutes } from './routes/control.js'
 import { deadLetterRoutes } from './routes/dead-letters.js'
 import { eventRoutes, type EventRoutes } from './routes/events.js'
 import { historyRoutes } from './routes/history.js'
@@ -49,6 +51,7 @@ export type ServerOptions = {
   /** Undefined where nothing is archived. */
   archive: Storage | undefined
   privacy: PrivacyOptions
+  broadcast: Broadcast
   events: EventRoutes
   stats: () => Promise<Stats>
 }
@@ -106,6 +109,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       privacyRoutes(api, db, options.privacy)
       eventRoutes(api, options.events)
       statsRoutes(api, options.stats)
+      controlRoutes(api, options.broadcast)
       done()
     },
     { prefix: '/api/v1' },

@@ -13,6 +13,10 @@ export class ApiSettings extends ServerSettings {
   /** The bearer token that callers show; made of letters, digits and `-._~+/=` (RFC 6750). */
   @FromEnv('JOURNEY_API_TOKEN') @IsOptional() @IsString() @MinLength(16) apiToken?: string
 
+  /** The notifier's, so that the forecast of a retry can tell what would be told to whom; nothing is sent from here. */
+  @FromEnv('CRM_WEBHOOK_ENABLED') @IsOptional() @IsIn(['true', '1', 'false', '0']) crmWebhookSwitch?: string
+  @FromEnv('CRM_WEBHOOK_URL') @IsString() crmWebhookUrl = ''
+
   /** Where old events are archived; without it none are. */
   @FromEnv('JOURNEY_ARCHIVE_URL')
   @IsOptional()

@@ -1,22 +1,8 @@
-import { readCommand, type Incoming } from '@journey/contracts'
-import type { Handler, Message } from '@journey/messaging'
+import { readCommand } from '@journey/contracts'
+import { incomingOf, type HandleCommand } from '@journey/handlers'
+import type { Handler } from '@journey/messaging'
 import type { Reply } from './answers.js'
-import type { HandleCommand } from './handle-command.js'
 import type { CommandMeters } from './meters.js'
-
-/** What of a message a command is read from. */
-export const incomingOf = ({
-  body,
-  routingKey,
-  exchange,
-  properties: { messageId, headers },
-}: Pick<Message, 'body' | 'routingKey' | 'exchange' | 'properties'>): Incoming => ({
-  body,
-  // The default exchange's key is the queue's name and says nothing of the command.
-  routingKey: exchange === '' ? '' : routingKey,
-  messageId,
-  headers,
-})
 
 /** ② of "the way of a command": reads, handles, answers; the consumer acknowledges when this resolves. */
 export const createCommandConsumer =

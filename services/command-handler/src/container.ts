@@ -1,7 +1,10 @@
 import 'reflect-metadata'
+import { randomBytes } from 'node:crypto'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import {
+  applyLogLevel,
+  logLevelOf,
   commandQueue,
   familyQueue,
   loadConfiguration,
@@ -13,6 +16,7 @@ import {
   sealOf,
 } from '@journey/contracts'
 import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
+import { createDeciders, createHandleCommand, createRecordReceived } from '@journey/handlers'
 import {
   closeRetried,
   correlate,
@@ -36,12 +40,13 @@ import {
   begunIn,
   claimReceivedId,
   createDatabase,
-  keepDeadLetter,
+  createKeepDeadLetter,
   noteHeartbeat,
   noteReceived,
   purge,
   reportFigures,
   resolveRetried,
+  standingOrder,
   type Database,
 } from '@journey/read-model'
 import {
@@ -58,12 +63,9 @@ import {
 import { createReply } from './answers.js'
 import { createCommandConsumer } from './command-consumer.js'
 import { createKeepCommand } from './dead-letters.js'
-import { createDeciders } from './deciders.js'
-import { createHandleCommand } from './handle-command.js'
 import { createCommandMeters } from './meters.js'
 import { createOutcomes } from './outcomes.js'
 import { createPurge } from './purge.js'
-import { createRecordReceived } from './record-received.js'
 import type { Settings } from './settings.js'
 
 const service = 'command-handler'
@@ -85,7 +87,9 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
   const container = new Container({ defaultScope: 'Singleton' })
   const now = () => new Date()
 
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
@@ -133,7 +137,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
     const meters = createCommandMeters(registry)
     const { db } = database
 
-    const decide = createDeciders({
+    const deciders = createDeciders({
       store,
       policy,
       capacity: settings.aggregateCache,
@@ -144,8 +148,11 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       log,
     })
     const handle = createHandleCommand({
-      decide,
-      outcomes: createOutcomes(db, { most: settings.prefetch, claimedBy: `${service}-${process.pid}` }),
+      deciders,
+      outcomes: createOutcomes(db, {
+        most: settings.prefetch,
+        claimedBy: `${service}-${process.pid}-${randomBytes(4).toString('hex')}`, // every container has a process 1
+      }),
       noteHeartbeat: (agentId, activeTasks) => noteHeartbeat(db, agentId, activeTasks),
     })
     const reply = createReply(publisher)
@@ -200,23 +207,29 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         ),
       }),
     )
+    const keep = createKeepDeadLetter(db)
     const drain = createDeadLetterDrain({
       connection,
-      prefetch: settings.prefetch,
-      keep: createKeepCommand({ keep: (letter, command) => keepDeadLetter(db, letter, command), reply }),
+      keep: createKeepCommand({ keep, reply }),
       now,
       meters: busMeters,
       log,
     })
     const drainEvents = createDeadLetterDrain({
       connection,
-      prefetch: settings.prefetch,
-      keep: (letter) => keepDeadLetter(db, letter),
+      keep: (letter) => keep(letter),
       now,
       meters: busMeters,
       log,
     })
-    const control = createControl({ connection, service, meters: busMeters, log })
+    const control = createControl({
+      connection,
+      service,
+      standing: () => standingOrder(db, service),
+      reload: (level) => applyLogLevel(log, service, settings, level),
+      meters: busMeters,
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,

@@ -1,9 +1,9 @@
 import { isStorable, readableCommandId, readCommand, type CommandAnswer, type Incoming } from '@journey/contracts'
+import { incomingOf } from '@journey/handlers'
 import type { DeadLetter } from '@journey/messaging'
 import type { DeadCommand } from '@journey/read-model'
 import { Fault, type Detail } from '@journey/runtime'
 import type { Reply } from './answers.js'
-import { incomingOf } from './command-consumer.js'
 
 /** Keeps the dead letter of a command. One with a readable id ends `failed`, and its sender hears of it. */
 export const createKeepCommand =

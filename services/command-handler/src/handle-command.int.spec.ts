@@ -1,27 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
-import { readCommand, type CommandAnswer, type CommandType, type ReadCommand } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl } from '@journey/embedded/testing'
-import { createEventStore } from '@journey/event-store'
-import { migrate } from '@journey/migrations'
-import { claim, createDatabase, noteHeartbeat, settle } from '@journey/read-model'
-import { codeOf, familyOf, silentLog, unavailable } from '@journey/runtime'
-import { createDeciders } from './deciders.js'
-import { createHandleCommand, type HandleCommand, type Outcomes } from './handle-command.js'
-import { createOutcomes } from './outcomes.js'
-
-/** A command as it comes off the bus. */
-const read = (type: CommandType, data: object, commandId: string = randomUUID()): ReadCommand =>
-  readCommand({
-    body: Buffer.from(JSON.stringify({ command_id: commandId, command_type: type, source: 'spec', data })),
-    routingKey: type,
-    headers: {},
-  })
-const freshClient = (): string => `client-${randomUUID()}`
-const start = (client_id: string, commandId?: string, data_sources = ['jira']) =>
-  read('journey.start', { client_id, data_sources }, commandId)
-const hold = (client_id: string, commandId?: string) =>
-  read('journey.hold', { client_id, reason: 'a word first' }, commandId)
+import type { CommandAnswer, ReadCommand } from '@journey/contracts'
+import type { Outcomes } from '@journey/handlers'
+import { claim, settle } from '@journey/read-model'
+import { codeOf, familyOf, unavailable } from '@journey/runtime'
+import { freshClient, hold, read, start, withHandlers } from './testing/handlers.js'
 
 const rejection = (work: Promise<unknown>): Promise<unknown> =>
   work.then(
@@ -30,48 +13,7 @@ const rejection = (work: Promise<unknown>): Promise<unknown> =>
   )
 
 describe('the handling of commands', () => {
-  const opened: { stop(): Promise<unknown> }[] = []
-  let url: string
-  let drop: () => Promise<void>
-  before(async () => {
-    const own = await testDatabase()
-    url = own.url
-    drop = own.drop
-    await migrate(url)
-  })
-  after(async () => {
-    for (const one of opened) await one.stop()
-    await drop()
-  })
-
-  /** A process of its own, as far as memory and connections go. */
-  const handler = (over: (outcomes: Outcomes) => Partial<Outcomes> = () => ({}), now = () => new Date()) => {
-    const log = silentLog()
-    const store = createEventStore({ url: testEventStoreUrl(), log })
-    const database = createDatabase({ url, name: 'spec', log })
-    opened.push(store, database)
-    const { db } = database
-    const outcomes = createOutcomes(db, { most: 10, claimedBy: 'spec' })
-    const handle: HandleCommand = createHandleCommand({
-      decide: createDeciders({
-        store,
-        policy: { enabled: true, auto_promotion: true, auto_completion: false },
-        capacity: 100,
-        now,
-        log,
-      }),
-      outcomes: { ...outcomes, ...over(outcomes) },
-      noteHeartbeat: (agentId, activeTasks) => noteHeartbeat(db, agentId, activeTasks),
-    })
-    return {
-      db,
-      handle,
-      store,
-      typesIn: async (stream: string) => (await store.read(stream)).map(({ type }) => type),
-      kept: (commandId: string) =>
-        db.selectFrom('commands').selectAll().where('command_id', '=', commandId).executeTakeFirst(),
-    }
-  }
+  const handler = withHandlers()
 
   const accepted = (command: ReadCommand, stream: string, revision: number, events: string[]): CommandAnswer => ({
     command_id: command.commandId,
@@ -96,7 +38,6 @@ describe('the handling of commands', () => {
       events: ['journey.started'],
       error: null,
       source: 'spec',
-      claimed_by: 'spec',
     })
     expect(await typesIn(`journey-${client}`)).to.deep.equal(['JourneyStarted'])
   })
@@ -127,12 +68,14 @@ describe('the handling of commands', () => {
   it('refuses a command that comes twice at once both times, though the journey begins before the refusal is kept', async () => {
     let keep: () => void = () => undefined
     const kept = new Promise<void>((resolve) => (keep = resolve))
-    const { handle, typesIn } = handler((outcomes) => ({
-      settle: async (answer) => {
-        if (answer.status === 'rejected') await kept
-        return outcomes.settle(answer)
-      },
-    }))
+    const { handle, typesIn } = handler({
+      outcomes: (outcomes) => ({
+        settle: async (answer) => {
+          if (answer.status === 'rejected') await kept
+          return outcomes.settle(answer)
+        },
+      }),
+    })
     const client = freshClient()
     const command = hold(client)
     const first = handle(command)
@@ -204,6 +147,32 @@ describe('the handling of commands', () => {
     expect(streams.flat()).to.deep.equal(['JourneyStarted'])
   })
 
+  it('takes two statements in the table of outcomes, and one more only on a stream that moved since the claim', async () => {
+    const statements: string[] = []
+    const { handle } = handler({
+      outcomes: (outcomes) => {
+        const counted =
+          <Item, Result>(name: string, work: (item: Item) => Promise<Result>) =>
+          (item: Item) => {
+            statements.push(name)
+            return work(item)
+          }
+        return {
+          claim: counted('claim', (item: Parameters<Outcomes['claim']>[0]) => outcomes.claim(item)),
+          isHeld: counted('isHeld', (item: Parameters<Outcomes['isHeld']>[0]) => outcomes.isHeld(item)),
+          settle: counted('settle', (item: Parameters<Outcomes['settle']>[0]) => outcomes.settle(item)),
+        }
+      },
+    })
+    const client = freshClient()
+    const release = () => read('journey.release', { client_id: client, reason: 'fine' })
+    for (const command of [start(client), hold(client), release(), hold(client)]) await handle(command)
+    expect(statements).to.deep.equal(Array.from({ length: 4 }, () => ['claim', 'settle']).flat())
+    statements.length = 0
+    await Promise.all([handle(release()), handle(hold(client))]) // the second is claimed before the first is appended
+    expect(statements.sort()).to.deep.equal(['claim', 'claim', 'isHeld', 'settle', 'settle'])
+  })
+
   it('takes a claim over whose process died before it decided', async () => {
     const { db, handle } = handler()
     const client = freshClient()
@@ -216,12 +185,14 @@ describe('the handling of commands', () => {
 
   it('does nothing twice when it was appended but its outcome was not written', async () => {
     let isAway = true
-    const { handle, kept, typesIn } = handler((outcomes) => ({
-      settle: (answer) =>
-        isAway
-          ? Promise.reject(unavailable('database/away', 'PostgreSQL went away just now'))
-          : outcomes.settle(answer),
-    }))
+    const { handle, kept, typesIn } = handler({
+      outcomes: (outcomes) => ({
+        settle: (answer) =>
+          isAway
+            ? Promise.reject(unavailable('database/away', 'PostgreSQL went away just now'))
+            : outcomes.settle(answer),
+      }),
+    })
     const client = freshClient()
     const command = start(client)
     expect(familyOf(await rejection(handle(command)))).to.equal('unavailable')
@@ -247,7 +218,7 @@ describe('the handling of commands', () => {
 
   it('keeps order and outcomes while the clock jumps back and forth; events tell what it said', async () => {
     let at = Date.parse('2026-01-27T10:30:00.000Z')
-    const [one, other] = [handler(undefined, () => new Date(at)), handler(undefined, () => new Date(at))]
+    const [one, other] = [handler({ now: () => new Date(at) }), handler({ now: () => new Date(at) })]
     const client = freshClient()
     const commands = [start(client), hold(client), read('journey.release', { client_id: client, reason: 'fine' })]
     const times = [at, at - 3_600_000, at + 86_400_000]
@@ -264,9 +235,9 @@ describe('the handling of commands', () => {
   })
 
   it('has no outcome while a server is away, so that the command can be handled again', async () => {
-    const { handle, kept } = handler(() => ({
-      claim: () => Promise.reject(unavailable('database/away', 'PostgreSQL is away')),
-    }))
+    const { handle, kept } = handler({
+      outcomes: () => ({ claim: () => Promise.reject(unavailable('database/away', 'PostgreSQL is away')) }),
+    })
     const command = start(freshClient())
     expect(codeOf(await rejection(handle(command)))).to.equal('database/away')
     expect(await kept(command.commandId)).to.equal(undefined)

@@ -1,23 +1,27 @@
 import type { Kysely } from 'kysely'
-import { claim, settleAll, type Tables } from '@journey/read-model'
+import type { Outcomes } from '@journey/handlers'
+import { areHeld, claim, settleAll, type Tables } from '@journey/read-model'
 import { inBatches } from '@journey/runtime'
-import type { Outcomes } from './handle-command.js'
 
 /**
- * The table of outcomes, written in batches: one statement for all that is claimed, and one for all that is settled, at the
- * same moment.
+ * The table of outcomes, written in batches: one statement for all that is claimed, one for all claims that are looked after,
+ * and one for all that is settled, at the same moment.
  *
- * @param claimedBy shown with a claim: who works on it
+ * @param claimedBy shown with a claim: who works on it. No two processes may ever have the same, since claims are told apart by it.
  */
 export const createOutcomes = (
   db: Kysely<Tables>,
   { most, claimedBy }: { most: number; claimedBy: string },
-): Outcomes => ({
-  claim: inBatches({ most, keyOf: ({ commandId }) => commandId }, (claims) =>
-    claim(
-      db,
-      claims.map((one) => ({ ...one, claimedBy })),
+): Outcomes => {
+  let claims = 0
+  return {
+    claim: inBatches({ most, keyOf: ({ commandId }) => commandId }, (asked) =>
+      claim(
+        db,
+        asked.map((one) => ({ ...one, claimedBy: `${claimedBy}:${(claims += 1)}` })),
+      ),
     ),
-  ),
-  settle: inBatches({ most, keyOf: ({ command_id }) => command_id }, (answers) => settleAll(db, answers)),
-})
+    isHeld: inBatches({ most, keyOf: ({ commandId }) => commandId }, (asked) => areHeld(db, asked)),
+    settle: inBatches({ most, keyOf: ({ command_id }) => command_id }, (answers) => settleAll(db, answers)),
+  }
+}

@@ -1,11 +1,20 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { eventQueuesOf, exchanges, sealOf, selectionOf, topologyFor } from '@journey/contracts'
+import {
+  applyLogLevel,
+  logLevelOf,
+  eventQueuesOf,
+  exchanges,
+  sealOf,
+  selectionOf,
+  topologyFor,
+} from '@journey/contracts'
 import { backlogAfter, createEventStore, sealedStore, type EventStore } from '@journey/event-store'
 import {
   createBusMeters,
   createConnection,
+  createControl,
   bindQueue,
   createManagement,
   createOrderedPublisher,
@@ -24,6 +33,7 @@ import {
   notePosition,
   partitionsOf,
   positionBefore,
+  relayProofs,
   reportFigures,
   runReplays,
   saveCheckpoint,
@@ -66,7 +76,9 @@ const tokens = {
 export const build = (settings: Readonly<Settings>): { service: Part; log: Log } => {
   const container = new Container({ defaultScope: 'Singleton' })
 
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<Database>(tokens.database).toDynamicValue((context) =>
@@ -141,6 +153,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     const meters = context.get<BusMeters>(tokens.meters)
     const { db } = database
     const hearing = context.get<Hearing>(tokens.hearing)
+    const proofs = relayProofs(db)
     let isLeading = false
     const backlog = async () =>
       isLeading
@@ -153,6 +166,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       meters: context.get(tokens.relayMeters),
       hearing,
       places: context.get(tokens.places),
+      proofs,
       openPublisher: (confirmed) => createOrderedPublisher({ connection, meters, window: settings.window, confirmed }),
       checkpoint: {
         load: () => loadCheckpoint(db, service),
@@ -174,6 +188,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     const redelivery = createRedelivery({
       store,
       positionBefore: (at) => positionBefore(db, at),
+      proofs,
       openPublisher: (confirmed, isCareful) =>
         createOrderedPublisher({ connection, meters, window: isCareful ? 1 : settings.window, confirmed }),
       binding: {
@@ -190,6 +205,13 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         work: (signal) => runReplays({ db, consumers: { except: 'projector' }, work: redelivery, log, signal }),
       }),
     )
+    const control = createControl({
+      connection,
+      service,
+      pausable: false,
+      reload: (level) => applyLogLevel(log, service, settings, level),
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,
@@ -211,6 +233,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         reportFigures({ db, service, read: createFigures(registry), log }),
         asPart('event store', store),
         connection,
+        control,
         relay,
         replays,
       ],

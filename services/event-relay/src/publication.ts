@@ -1,32 +1,46 @@
-import { bucketKey, bucketOf, exchanges, partitionKeyOf, toBus, type Stored } from '@journey/contracts'
+import {
+  bucketKey,
+  bucketOf,
+  exchanges,
+  partitionKeyOf,
+  proofHeader,
+  toBus,
+  type Proofs,
+  type Stored,
+} from '@journey/contracts'
 import { longestPropertyBytes, type Publication } from '@journey/messaging'
 
 /**
- * A stored event as it is published to `journey.events` (CONTRACT.md section 1), one of others as its publisher sent it; undefined for
- * a type that is neither.
+ * A stored event as it is published to `journey.events` (CONTRACT.md section 1), proven; one of others as its publisher sent it. Undefined
+ * for a type that is neither.
  */
-export const publicationOf = (stored: Stored): Publication | undefined => {
+export const publicationOf = (stored: Stored, proofs: Proofs): Publication | undefined => {
   const event = toBus(stored)
   if (!event) return undefined
   const clientId = event.data.client_id
   const partitionKey = partitionKeyOf(stored.stream, typeof clientId === 'string' ? clientId : undefined)
   const { traceparent, command_at: commandAt } = stored.metadata
+  const { stream, revision } = stored
+  const position = String(stored.position)
+  const body = Buffer.from(JSON.stringify(event))
+  // What others call their events may be longer than a property can be.
+  const id = Buffer.byteLength(event.event_id) > longestPropertyBytes ? stored.id : event.event_id
   return {
     exchange: exchanges.events.name,
     key: event.event_type,
-    body: Buffer.from(JSON.stringify(event)),
+    body,
     properties: {
-      // What others call their events may be longer than a property can be.
-      messageId: Buffer.byteLength(event.event_id) > longestPropertyBytes ? stored.id : event.event_id,
+      messageId: id,
       type: event.event_type,
       timestamp: Math.max(0, Math.floor(Date.parse(timeOf(stored)) / 1000)),
       correlationId: event.metadata.correlation_id,
       headers: {
         'schema-version': event.event_version,
-        stream: stored.stream,
-        revision: stored.revision,
-        position: String(stored.position),
+        stream,
+        revision,
+        position,
         'partition-key': partitionKey,
+        [proofHeader]: proofs.of({ id, stream, revision, position }, body),
         ...(typeof commandAt === 'string' && { 'command-at': commandAt }),
         ...(typeof traceparent === 'string' && { traceparent }),
         CC: [bucketKey(bucketOf(partitionKey))],

@@ -10,6 +10,7 @@ import {
   createDatabase,
   moveReplay,
   positionBefore,
+  relayProofs,
   replayOf,
   requestReplay,
   runReplays,
@@ -82,6 +83,7 @@ const setup = async () => {
     const stopping = new AbortController()
     const work = createRedelivery({
       store,
+      proofs: relayProofs(db),
       positionBefore: (at) => positionBefore(db, at),
       openPublisher: (confirmed) => createOrderedPublisher({ connection, window, confirmed }),
       binding: {

@@ -1,4 +1,4 @@
-import { exchanges, notifierReplayQueue, selectionOf, type Stored } from '@journey/contracts'
+import { exchanges, notifierReplayQueue, selectionOf, type Proofs, type Stored } from '@journey/contracts'
 import { clockSkewMs, readWindow, type EventStore, type StoredEvent } from '@journey/event-store'
 import type { OrderedPublisher, Publication } from '@journey/messaging'
 import type { ReplayJob, ReplayRow, ReplayWork } from '@journey/read-model'
@@ -24,12 +24,14 @@ type Place = { position: bigint; done: number }
 export const createRedelivery = ({
   store,
   positionBefore,
+  proofs,
   openPublisher,
   binding,
 }: {
   store: Pick<EventStore, 'readAll'>
   /** A position before which nothing was stored at or after a moment. */
   positionBefore: (at: string) => Promise<bigint | undefined>
+  proofs: () => Promise<Proofs>
   /** @param isCareful one message at a time */
   openPublisher: (confirmed: (last: Place) => void, isCareful: boolean) => Promise<OrderedPublisher<Place>>
   binding: Binding
@@ -63,11 +65,12 @@ export const createRedelivery = ({
     const isMeant = meantBy(replay)
     const window = { from: replay.from_at, to: replay.to_at ?? undefined, until }
     const after = replay.position === null ? await startOf(replay) : BigInt(replay.position)
+    const proving = await proofs()
     let done = replay.done
     for await (const { events } of readWindow(store, window, after, signal)) {
       for (const event of events.filter(isMeant)) {
         if (isAborted(signal)) break
-        await publisher.publish({ position: event.position, done: ++done }, replayed(event, replay))
+        await publisher.publish({ position: event.position, done: ++done }, replayed(event, replay, proving))
       }
     }
     await publisher.flush()
@@ -121,8 +124,8 @@ const meantBy = ({ consumer, filter }: ReplayRow): ((event: StoredEvent) => bool
 }
 
 /** The event as it was published the first time, but for one queue and with the mark of the replay. */
-const replayed = (event: Stored, replay: ReplayRow): Publication => {
-  const { key, body, properties } = publicationOf(event)!
+const replayed = (event: Stored, replay: ReplayRow, proofs: Proofs): Publication => {
+  const { key, body, properties } = publicationOf(event, proofs)!
   const { CC: _, ...headers } = properties.headers ?? {}
   return {
     exchange: exchanges.replay.name,

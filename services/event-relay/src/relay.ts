@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isReceivedStream, ourStreams, restoredMark } from '@journey/contracts'
+import { isReceivedStream, ourStreams, restoredMark, type Proofs } from '@journey/contracts'
 import type { EventStore, StoredEvent } from '@journey/event-store'
 import type { OrderedPublisher } from '@journey/messaging'
 import type { EventGap } from '@journey/read-model'
@@ -39,6 +39,7 @@ export const createRelay = ({
   checkpoint,
   hearing,
   places,
+  proofs,
   lead,
   meters,
   log,
@@ -49,6 +50,8 @@ export const createRelay = ({
   hearing: Pick<Hearing, 'whole' | 'watch'>
   /** Where gaps are noted that are to be published again. */
   places: Pick<HearingPlaces, 'gap' | 'closeGap'>
+  /** Asked for at each beginning. */
+  proofs: () => Promise<Proofs>
   lead: (signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>) => Promise<void>
   meters: RelayMeters
   log: Log
@@ -66,6 +69,7 @@ export const createRelay = ({
       log.warn({ from: String(start), to: String(reached) }, 'publishing again what some did not hear')
     let confirmed: Place | undefined
     let sent = start ?? 0n
+    const proving = await proofs()
     const publisher = await openPublisher((last) => (confirmed = last))
     const ended = new AbortController()
     const until = AbortSignal.any([signal, ended.signal, publisher.failed])
@@ -83,7 +87,7 @@ export const createRelay = ({
         if (delivery.kind === 'event') {
           const { position, createdAt: at } = delivery.event
           sent = position
-          if (await publish(publisher, delivery.event)) continue
+          if (await publish(publisher, delivery.event, proving)) continue
           if (!confirmed || confirmed.position < position) await publisher.flush()
           confirmed = { position, at }
         } else if (delivery.kind === 'checkpoint' && sent === (confirmed?.position ?? start ?? 0n)) {
@@ -106,8 +110,8 @@ export const createRelay = ({
     }
   }
 
-  const publish = async (publisher: OrderedPublisher<Place>, event: StoredEvent): Promise<boolean> => {
-    const publication = publicationOf(event)
+  const publish = async (publisher: OrderedPublisher<Place>, event: StoredEvent, proving: Proofs): Promise<boolean> => {
+    const publication = publicationOf(event, proving)
     if (!publication) {
       meters.skipped.inc()
       log.error(

@@ -2,13 +2,19 @@ import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import {
+  applyLogLevel,
+  logLevelOf,
   loadConfiguration,
   notifierQueue,
   notifierReplayQueue,
   ownedBy,
+  readProven,
+  sealOf,
   topologyFor,
   type Configuration,
 } from '@journey/contracts'
+import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
+import { createNotifier, crmChannel, type Channel } from '@journey/handlers'
 import { createWebhookClient, type WebhookClient } from '@journey/integrations'
 import {
   closeRetried,
@@ -31,9 +37,11 @@ import {
   attemptNextDelivery,
   begunIn,
   createDatabase,
-  keepDeadLetter,
+  createKeepDeadLetter,
+  relayProofs,
   reportFigures,
   resolveRetried,
+  standingOrder,
   storeDelivery,
   type Database,
   noteEventGap,
@@ -49,11 +57,9 @@ import {
   type Log,
   type Part,
 } from '@journey/runtime'
-import { crmChannel, type Channel } from './channel.js'
 import { createCourier } from './courier.js'
 import { createDeliver } from './delivery.js'
 import { createDeliveryMeters, type DeliveryMeters } from './meters.js'
-import { createNotifier } from './notifier.js'
 import type { Settings } from './settings.js'
 
 const service = 'notifier'
@@ -65,6 +71,7 @@ const tokens = {
   meters: Symbol.for('delivery meters'),
   configuration: Symbol.for('configuration'),
   database: Symbol.for('database'),
+  eventStore: Symbol.for('event store'),
   connection: Symbol.for('connection'),
   crm: Symbol.for('crm channel'),
   crmClient: Symbol.for('crm webhook client'),
@@ -77,7 +84,9 @@ type Courier = ReturnType<typeof createCourier>
 export const build = (settings: Readonly<Settings>, env: Environment): { service: Part; log: Log } => {
   const container = new Container({ defaultScope: 'Singleton' })
 
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.busMeters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<DeliveryMeters>(tokens.meters).toDynamicValue((context) => {
@@ -94,6 +103,11 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       log: context.get(tokens.log),
     }),
   )
+  container.bind<EventStore>(tokens.eventStore).toDynamicValue((context) => {
+    const log = context.get<Log>(tokens.log)
+    const store = createEventStore({ url: settings.eventStoreUrl, log })
+    return sealedStore(store, sealOf(context.get<Database>(tokens.database).vault, log))
+  })
   container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
     createConnection({
       url: settings.amqpUrl,
@@ -130,13 +144,14 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
     const meters = context.get<DeliveryMeters>(tokens.meters)
     const { orchestrator } = context.get<Configuration>(tokens.configuration)
     const database = context.get<Database>(tokens.database)
+    const store = context.get<EventStore>(tokens.eventStore)
     const connection = context.get<Connection>(tokens.connection)
     const crm = context.get<Channel>(tokens.crm)
     const client = context.get<WebhookClient | undefined>(tokens.crmClient)
     const { db } = database
 
     const probe = async () => {
-      await Promise.all([database.check(), connection.check()])
+      await Promise.all([database.check(), store.check(), connection.check()])
     }
     const courierOf = (channel: Channel, client: WebhookClient): Courier => {
       const deliver = createDeliver({
@@ -158,6 +173,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       })
     }
     const courier = client && courierOf(crm, client)
+    const proofs = relayProofs(db)
     const hear = (queue: string, isReplay: boolean): Part =>
       createConsumer({
         connection,
@@ -178,23 +194,32 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
           }),
           stopPoison(begunIn(db)),
           createNotifier({
+            read: async (message) => readProven(await proofs(), (stream, range) => store.read(stream, range), message),
             channels: [crm],
             store: (delivery) => storeDelivery(db, delivery),
-            stored: () => courier?.ring(),
-            meters,
+            stored: (channel) => {
+              if (channel.isEnabled) courier?.ring()
+              else meters.deliveries.inc({ channel: channel.name, outcome: 'disabled' })
+            },
             isReplay,
           }),
         ),
       })
     const drain = createDeadLetterDrain({
       connection,
-      prefetch: settings.prefetch,
-      keep: (letter) => keepDeadLetter(db, letter),
+      keep: createKeepDeadLetter(db),
       now: () => new Date(),
       meters: busMeters,
       log,
     })
-    const control = createControl({ connection, service, meters: busMeters, log })
+    const control = createControl({
+      connection,
+      service,
+      standing: () => standingOrder(db, service),
+      reload: (level) => applyLogLevel(log, service, settings, level),
+      meters: busMeters,
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,
@@ -203,6 +228,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       checks: {
         encryption: () => database.vault.check(),
         database: () => database.check(),
+        event_store: () => store.check(),
         broker: () => connection.check(),
         consumers: () => control.check(),
       },
@@ -212,6 +238,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       [
         health,
         asPart('database', database),
+        asPart('event store', store),
         reportFigures({ db, service, read: createFigures(registry), log }),
         ...(client && courier ? [asPart('crm webhook client', client), courier] : []),
         connection,

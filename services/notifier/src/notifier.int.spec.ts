@@ -2,12 +2,19 @@ import { spawn } from 'node:child_process'
 import { createHmac, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { deadLetterQueueOf, exchanges, notifierQueue, notifierReplayQueue } from '@journey/contracts'
-import { testDatabase, testVhost } from '@journey/embedded/testing'
+import {
+  deadLetterQueueOf,
+  exchanges,
+  notifierQueue,
+  notifierReplayQueue,
+  proofHeader,
+  type Proofs,
+} from '@journey/contracts'
+import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createSink, type Answer, type Received, type Sink } from '@journey/integrations/testing'
 import { eventually, openTestBroker, type TestBroker } from '@journey/messaging/testing'
 import { migrate } from '@journey/migrations'
-import { createDatabase, storeDelivery, type Database, type DeliveryRow } from '@journey/read-model'
+import { createDatabase, relayProofs, storeDelivery, type Database, type DeliveryRow } from '@journey/read-model'
 import { readSettings, silentLog, type Environment } from '@journey/runtime'
 import { expect } from 'chai'
 import { sql } from 'kysely'
@@ -24,6 +31,7 @@ type House = {
   database: Database
   /** Starts the service in this process. */
   start: (more?: Environment) => Promise<{ stop(): Promise<void> }>
+  proofs: Proofs
   publish: (event: BusEvent) => Promise<void>
   rows: () => Promise<DeliveryRow[]>
   /** The one row there is, once it is in this state. */
@@ -36,10 +44,12 @@ const withHouse = async (use: (house: House) => Promise<void>) => {
   await migrate(own.url)
   const broker = await openTestBroker(vhost.url)
   const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })
+  const proofs = await relayProofs(database.db)()
   const running: { stop(): Promise<void> }[] = []
   const env: Environment = {
     DATABASE_URL: own.url,
     RABBITMQ_URL: vhost.url,
+    EVENT_STORE_URL: testEventStoreUrl(),
     JOURNEY_CONFIG_DIR: configDir,
     LOG_LEVEL: 'silent',
     CRM_WEBHOOK_RETRY_DELAY_MS: '10',
@@ -50,6 +60,7 @@ const withHouse = async (use: (house: House) => Promise<void>) => {
       env,
       broker,
       database,
+      proofs,
       start: async (more = {}) => {
         const whole = { ...env, ...more }
         const { service } = build(readSettings(Settings, whole), whole)
@@ -57,7 +68,10 @@ const withHouse = async (use: (house: House) => Promise<void>) => {
         await service.start()
         return service
       },
-      publish: (event) => broker.publish(exchanges.events.name, event.event_type, event, { messageId: event.event_id }),
+      publish: (event) => {
+        const { body, properties } = proven(proofs, event)
+        return broker.publish(exchanges.events.name, event.event_type, body, properties)
+      },
       rows,
       rowIn: (state) =>
         eventually(`a row that is ${state}`, async () => (await rows()).find((row) => row.state === state)),
@@ -110,6 +124,17 @@ const promoted = (client_id = 'client-123') => ({
     schema_version: '1.0',
   },
 })
+
+/** As the relay publishes it. */
+const proven = (proofs: Proofs, event: BusEvent) => {
+  const { stream, revision, position } = event.metadata
+  const body = Buffer.from(JSON.stringify(event))
+  const proof = proofs.of({ id: event.event_id, stream, revision, position }, body)
+  return {
+    body,
+    properties: { messageId: event.event_id, headers: { stream, revision, position, [proofHeader]: proof } },
+  }
+}
 
 const answering =
   (status: number, headers: Record<string, string> = {}): Answer =>
@@ -165,15 +190,17 @@ describe('an event for the CRM', () => {
 
 describe('a replayed event', () => {
   it('is told again, once for each replay and marked, though it was told before', () =>
-    withSink(undefined, async ({ start, publish, broker, rows }, sink, crm) => {
+    withSink(undefined, async ({ start, publish, broker, proofs, rows }, sink, crm) => {
       await start({ ...crm, RABBITMQ_PREFETCH: '1' })
       const event = promoted()
       await publish(event)
       await sink.whenReceived(1)
       const [first, second] = [randomUUID(), randomUUID()]
+      const { body, properties } = proven(proofs, event)
       for (const replay of [first, first, second])
-        broker.channel.sendToQueue(notifierReplayQueue, Buffer.from(JSON.stringify(event)), {
-          headers: { 'x-replay-id': replay },
+        broker.channel.sendToQueue(notifierReplayQueue, body, {
+          ...properties,
+          headers: { ...properties.headers, 'x-replay-id': replay },
         })
       await sink.whenReceived(3)
       expect(sink.received.map(({ headers }) => headers['x-replay-id'])).to.have.members([undefined, first, second])
@@ -182,14 +209,42 @@ describe('a replayed event', () => {
     }))
 
   it('that comes over journey.events is none, whatever it says', () =>
-    withSink(undefined, async ({ start, publish, broker, rows }, sink, crm) => {
+    withSink(undefined, async ({ start, publish, broker, proofs, rows }, sink, crm) => {
       await start({ ...crm, RABBITMQ_PREFETCH: '1' })
       const event = promoted()
       await publish(event)
-      await broker.publish(exchanges.events.name, event.event_type, event, { headers: { 'x-replay-id': randomUUID() } })
+      const { body, properties } = proven(proofs, event)
+      await broker.publish(exchanges.events.name, event.event_type, body, {
+        ...properties,
+        headers: { ...properties.headers, 'x-replay-id': randomUUID() },
+      })
       await publish(promoted('last'))
       await eventually('the last one told', () => sink.received.some(({ body }) => body.includes('"last"')))
       expect((await rows()).map(({ replay_id }) => replay_id)).to.deep.equal([null, null])
+    }))
+})
+
+describe('an event that somebody else publishes', () => {
+  it('is a dead letter on both queues, and the CRM hears nothing of it', () =>
+    withSink(undefined, async ({ start, publish, broker, proofs, database, rows }, sink, crm) => {
+      await start({ ...crm, RABBITMQ_PREFETCH: '1' })
+      const [lie, truth] = [promoted('lied about'), promoted('true')]
+      await broker.publish(exchanges.events.name, lie.event_type, lie, { messageId: lie.event_id })
+      const { properties } = proven(proofs, truth)
+      await broker.publish(exchanges.events.name, lie.event_type, lie, properties)
+      broker.channel.sendToQueue(notifierReplayQueue, Buffer.from(JSON.stringify(lie)), {
+        headers: { 'x-replay-id': randomUUID() },
+      })
+      await publish(truth)
+      await sink.whenReceived(1)
+      const letters = () => database.db.selectFrom('dead_letters').select(['queue', 'code']).execute()
+      await eventually('three dead letters', async () => (await letters()).length === 3)
+      expect((await letters()).map(({ queue, code }) => `${queue} ${code}`).sort()).to.deep.equal([
+        `${notifierQueue} event/foreign`,
+        `${notifierQueue} event/foreign`,
+        `${notifierReplayQueue} event/foreign`,
+      ])
+      expect((await rows()).map(({ client_id }) => client_id)).to.deep.equal(['true'])
     }))
 })
 

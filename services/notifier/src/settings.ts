@@ -1,4 +1,5 @@
 import { IsIn, IsInt, IsNotEmpty, IsOptional, IsUrl, Max, Min, ValidateIf } from 'class-validator'
+import { isCrmOn } from '@journey/handlers'
 import { FromEnv, ServerSettings } from '@journey/runtime'
 
 const whenEnabled = ValidateIf((settings: Settings) => settings.isCrmWebhookEnabled)
@@ -31,7 +32,6 @@ export class Settings extends ServerSettings {
   @FromEnv('CRM_WEBHOOK_CONCURRENCY') @IsInt() @Min(1) @Max(50) crmWebhookConcurrency = 4
 
   get isCrmWebhookEnabled(): boolean {
-    const { crmWebhookSwitch: given } = this
-    return given === undefined ? this.crmWebhookUrl !== '' : given === 'true' || given === '1'
+    return isCrmOn(this)
   }
 }

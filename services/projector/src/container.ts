@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { ownedBy, topologyFor, sealOf } from '@journey/contracts'
+import { applyLogLevel, logLevelOf, ownedBy, sealOf, anyStandingOf, topologyFor } from '@journey/contracts'
 import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
 import {
   createBatchConsumer,
@@ -24,10 +24,10 @@ import {
   activeByStage,
   applyBatch,
   createDatabase,
+  createKeepDeadLetter,
   deathsOf,
   forgetBegun,
   holdingPartitions,
-  keepDeadLetter,
   lead,
   noteBegun,
   parkedStreams,
@@ -35,8 +35,10 @@ import {
   partitionsOf,
   passRates,
   readModelConsumer,
+  relayProofs,
   reportFigures,
   resolveRetried,
+  standingOrder,
   runReplays,
   takeBackBegun,
   type Consumer,
@@ -52,6 +54,7 @@ import {
   createFigures,
   createRegistry,
   healthServer,
+  inBatches,
   inOrder,
   inTheBackground,
   type Log,
@@ -84,7 +87,9 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
   const container = new Container({ defaultScope: 'Singleton' })
   const now = () => new Date()
 
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<Database>(tokens.database).toDynamicValue((context) =>
@@ -157,12 +162,19 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
           forget: (streams) => forgetBegun(db, service, streams),
         },
       }),
+      proofs: relayProofs(db),
+      standing: (claimed) => anyStandingOf((stream, range) => store.read(stream, range), claimed),
       deadLetter: (message, cause) => deadLetterSomehow(publisher, message, cause),
       resolved: (retried) => resolveRetried(db, retried, service),
       meters,
       service,
       now,
       log,
+    })
+    // What several queues bring at the same moment is one transaction: it costs about what that of one queue does.
+    const handleTogether = inBatches<readonly Message[]>({ most: 64, atOnce: 2 }, async (batches) => {
+      await handle(batches.flat())
+      return batches.map(() => undefined)
     })
     const consumerOf = (queue: string): Part =>
       createBatchConsumer({
@@ -172,7 +184,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         prefetch: 2 * settings.maxBatch,
         maxBatch: settings.maxBatch,
         lingerMs: settings.lingerMs,
-        handle,
+        handle: handleTogether,
         until: async () => {
           await Promise.all([database.check(), store.check()])
         },
@@ -181,8 +193,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       })
     const drain = createDeadLetterDrain({
       connection,
-      prefetch: settings.prefetch,
-      keep: (letter) => keepDeadLetter(db, letter),
+      keep: createKeepDeadLetter(db),
       now,
       meters: busMeters,
       log,
@@ -223,7 +234,17 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         work: (signal) => runReplays({ db, consumers: { only: service }, work, log, signal }),
       }),
     )
-    const control = createControl({ connection, service, meters: busMeters, reload: () => queues.look(), log })
+    const control = createControl({
+      connection,
+      service,
+      standing: () => standingOrder(db, service),
+      reload: async (level) => {
+        applyLogLevel(log, service, settings, level)
+        await queues.look()
+      },
+      meters: busMeters,
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,

@@ -76,6 +76,11 @@ export const createProjectorMeters = (registry: Registry, counts: Counts, log: L
     labelNames: ['outcome'],
     registers,
   })
+  const unproven = new Counter({
+    name: 'journey_projection_unproven_total',
+    help: 'Messages without a valid proof of the relay, looked up in the event store',
+    registers,
+  })
   const critical = new Histogram({
     name: 'journey_critical_time_seconds',
     help: 'From a command being sent to what it led to being visible, event by event',
@@ -198,6 +203,7 @@ export const createProjectorMeters = (registry: Registry, counts: Counts, log: L
       }
     },
     unreadable: (): void => events.inc({ outcome: 'unreadable' }),
+    unproven: (messages: number): void => unproven.inc(messages),
   }
 }
 

@@ -9,7 +9,7 @@ import { createEventStore } from '@journey/event-store'
 import { createConnection } from '@journey/messaging'
 import { eventually, openTestBroker } from '@journey/messaging/testing'
 import { migrate } from '@journey/migrations'
-import { createDatabase, findDeadLetters, retryParked, readModelConsumer } from '@journey/read-model'
+import { createDatabase, findDeadLetters, readModelConsumer, relayProofs, retryParked } from '@journey/read-model'
 import { actions, actualRows, expectedRows, logOf, type Move } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
 import { publicationOf, stored } from './testing/events.js'
@@ -34,6 +34,7 @@ describe('a stream that kills the projector', () => {
     const store = createEventStore({ url: testEventStoreUrl(), log })
     const name = `poison-${randomUUID()}`
     const events = await stored(store, logOf(moves, name))
+    const proofs = await relayProofs(db)()
     const deadly = `journey-${name}-2`
     // Stands before the first event, as the relay sees to it.
     const declaring = createConnection({
@@ -46,7 +47,7 @@ describe('a stream that kills the projector', () => {
     await declaring.start()
     const broker = await openTestBroker(vhost.url)
     for (const event of events) {
-      const { key, body, properties } = publicationOf(event)
+      const { key, body, properties } = publicationOf(event, proofs)
       await broker.publish(exchanges.events.name, key, body, properties)
     }
     let deaths = 0

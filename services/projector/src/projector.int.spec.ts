@@ -7,7 +7,7 @@ import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/te
 import { createEventStore } from '@journey/event-store'
 import { createCuttableLink, eventually, openTestBroker } from '@journey/messaging/testing'
 import { migrate } from '@journey/migrations'
-import { createDatabase } from '@journey/read-model'
+import { createDatabase, relayProofs } from '@journey/read-model'
 import { actions, actualRows, expectedRows, logOf, type Move } from '@journey/read-model/testing'
 import { readSettings, silentLog, type Environment } from '@journey/runtime'
 import { build } from './container.js'
@@ -36,6 +36,7 @@ const setup = async () => {
   const store = createEventStore({ url: testEventStoreUrl(), log: silentLog() })
   const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })
   const { db } = database
+  const proofs = await relayProofs(db)()
   const log = await stored(store, logOf(moves, `spec-${randomUUID()}`))
   const port = await freePort()
   const env: Environment = {
@@ -62,9 +63,10 @@ const setup = async () => {
       const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) && line.includes(`"${label}`))
       return lines.map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)))
     },
-    publish: async (event: Stored, headers: Record<string, string> = {}) => {
-      const { key, body, properties } = publicationOf(event)
+    publish: async (event: Stored, more: Record<string, string> = {}) => {
+      const { key, body, properties } = publicationOf(event, proofs)
       const timestamp = Math.floor(Date.now() / 1000)
+      const headers = { ...properties.headers, ...more }
       await broker.publish(exchanges.events.name, key, body, { ...properties, headers, timestamp })
     },
     hasAll: async () => {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
-import type { AnyRecorded } from '@journey/contracts'
+import { createProofs, fromBus, proofHeader, type AnyRecorded } from '@journey/contracts'
 import { retryMark, type DeadLetterCause } from '@journey/messaging'
 import { messageOf } from '@journey/messaging/testing'
 import type { Applied, Step } from '@journey/read-model'
-import { silentLog, unavailable } from '@journey/runtime'
+import { malformed, silentLog, unavailable } from '@journey/runtime'
 import { createProjector, type ProjectorPorts } from './projector.js'
 
 const event = (over: object = {}, metadata: object = {}) => ({
@@ -25,10 +25,21 @@ const event = (over: object = {}, metadata: object = {}) => ({
   },
   ...over,
 })
-const carrying = (body: unknown) =>
+const proofs = createProofs(Buffer.alloc(32, 7))
+const forged = (body: unknown) =>
   messageOf({ body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)) })
+/** As the relay sends it. */
+const carrying = (told: unknown) => {
+  const message = forged(told)
+  if (typeof told === 'string') return message
+  const { event_id: id, metadata } = told as ReturnType<typeof event>
+  const { stream, revision, position } = metadata
+  const proof = proofs.of({ id, stream, revision, position }, message.body)
+  const headers = { stream, revision, position, [proofHeader]: proof }
+  return { ...message, properties: { messageId: id, headers } }
+}
 
-const setup = (apply?: ProjectorPorts['apply']) => {
+const setup = (apply?: ProjectorPorts['apply'], standing: ProjectorPorts['standing'] = nowhere) => {
   const told: string[] = []
   const causes: DeadLetterCause[] = []
   const none: Applied<Step> = { applied: 0, duplicates: 0, healed: 0, parked: 0, parkedNow: [], results: [] }
@@ -36,6 +47,11 @@ const setup = (apply?: ProjectorPorts['apply']) => {
     apply: (events: readonly AnyRecorded[], again) => {
       told.push(`apply ${events.map(({ stream, revision }) => `${stream}@${revision}`).join(' ')}`)
       return apply?.(events, again) ?? Promise.resolve([none])
+    },
+    proofs: () => Promise.resolve(proofs),
+    standing: (claimed) => {
+      told.push(`look at ${claimed.stream}@${claimed.revision}`)
+      return standing(claimed)
     },
     deadLetter: (_, cause) => {
       told.push(`dead letter ${cause.code}`)
@@ -46,13 +62,19 @@ const setup = (apply?: ProjectorPorts['apply']) => {
       told.push(`resolved ${retried.map(({ id, retry }) => `${id} ${retry}`).join(', ')}`)
       return Promise.resolve()
     },
-    meters: { applied: () => told.push('counted'), unreadable: () => told.push('unreadable') },
+    meters: {
+      applied: () => told.push('counted'),
+      unreadable: () => told.push('unreadable'),
+      unproven: (messages) => told.push(`unproven ${messages}`),
+    },
     service: 'projector',
     now: () => new Date('2026-01-27T10:30:01Z'),
     log: silentLog(),
   })
   return { project, told, causes }
 }
+
+const nowhere = () => Promise.reject(malformed('event/foreign', 'it stands nowhere'))
 
 describe('a batch of event messages', () => {
   it('is applied as a whole, in the order of the queue', async () => {
@@ -68,8 +90,8 @@ describe('a batch of event messages', () => {
       'apply journey-c@3',
       'counted',
       'dead letter json/unreadable',
-      'unreadable',
       'dead letter event/unsupported_version',
+      'unreadable',
       'unreadable',
     ])
     expect(causes.map(({ reason }) => reason)).to.deep.equal(['malformed', 'unsupported_version'])
@@ -80,7 +102,8 @@ describe('a batch of event messages', () => {
     const [mended, broken] = [randomUUID(), randomUUID()]
     const retry = (body: unknown, id: string) => {
       const message = carrying(body)
-      return { ...message, properties: { ...message.properties, headers: retryMark({ id, retry: 2 }) } }
+      const headers = { ...message.properties.headers, ...retryMark({ id, retry: 2 }) }
+      return { ...message, properties: { ...message.properties, headers } }
     }
     await project([retry(event(), mended), retry('rubbish', broken)])
     expect(told.slice(0, 3)).to.deep.equal(['apply journey-c@3', 'counted', `resolved ${mended} 2`])
@@ -99,5 +122,43 @@ describe('a batch of event messages', () => {
     await project([carrying('rubbish'), carrying(event())]).catch((error: unknown) => (caught = error))
     expect(caught).to.have.property('code', 'database/away')
     expect(told).to.deep.equal(['apply journey-c@3'])
+  })
+})
+
+describe('a message without a proof of the relay', () => {
+  const recorded = (over: object): AnyRecorded => ({ ...fromBus(forged(event()).body), ...over })
+
+  it('has the event applied that stands where it says, after those with a proof', async () => {
+    const applied: AnyRecorded[] = []
+    const apply = (events: readonly AnyRecorded[]) => {
+      applied.push(...events)
+      return Promise.resolve([])
+    }
+    const { project, told } = setup(apply, () => Promise.resolve(recorded({ source: 'the store' })))
+    await project([forged(event({ source: 'a liar' })), carrying(event({}, { revision: 4 }))])
+    expect(told).to.deep.equal(['apply journey-c@4', 'unproven 1', 'look at journey-c@3', 'apply journey-c@3'])
+    expect(applied.map(({ source }) => source)).to.deep.equal(['command-handler', 'the store'])
+  })
+
+  it('is a dead letter when nothing stands there, and closes no other', async () => {
+    const { project, told, causes } = setup()
+    const lie = forged(event())
+    await project([{ ...lie, properties: { headers: retryMark({ id: randomUUID(), retry: 1 }) } }])
+    expect(told).to.deep.equal(['unproven 1', 'look at journey-c@3', 'dead letter event/foreign', 'unreadable'])
+    expect(causes.map(({ reason, code }) => [reason, code])).to.deep.equal([['malformed', 'event/foreign']])
+  })
+
+  it('is not looked up when it cannot be read', async () => {
+    const { project, told } = setup()
+    await project([forged('rubbish')])
+    expect(told).to.deep.equal(['dead letter json/unreadable', 'unreadable'])
+  })
+
+  it('waits while the event store is away, and those with a proof do not', async () => {
+    const { project, told } = setup(undefined, () => Promise.reject(unavailable('event-store/away', 'away')))
+    let caught: unknown
+    await project([forged(event()), carrying(event({}, { revision: 4 }))]).catch((error: unknown) => (caught = error))
+    expect(caught).to.have.property('code', 'event-store/away')
+    expect(told).to.deep.equal(['apply journey-c@4', 'counted', 'unproven 1', 'look at journey-c@3'])
   })
 })

@@ -3,7 +3,7 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
-import { bucketKey, bucketOf, exchanges, fromStored, partitionKeyOf, toBus, type Stored } from '@journey/contracts'
+import { exchanges, fromStored, type Stored } from '@journey/contracts'
 import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import { eventually, openTestBroker } from '@journey/messaging/testing'
@@ -11,6 +11,7 @@ import { migrate } from '@journey/migrations'
 import {
   createDatabase,
   moveReplay,
+  relayProofs,
   replayOf,
   requestReplay,
   type NewReplay,
@@ -21,6 +22,7 @@ import { readSettings, silentLog, type Environment } from '@journey/runtime'
 import { sql } from 'kysely'
 import { build } from './container.js'
 import { Settings } from './settings.js'
+import { publicationOf } from './testing/events.js'
 
 const main = fileURLToPath(new URL('main.js', import.meta.url))
 
@@ -72,15 +74,11 @@ const setup = async () => {
     ) as ComparableRows
   const expected = ours(expectedRows(log.flatMap((one) => fromStored(one) ?? [])))
   const actual = async () => ours(await actualRows(db))
+  const proofs = await relayProofs(db)()
   const publish = async (events: readonly Stored[]) => {
     for (const event of events) {
-      const body = toBus(event)!
-      const clientId = body.data.client_id
-      const group = partitionKeyOf(event.stream, typeof clientId === 'string' ? clientId : undefined)
-      await broker.publish(exchanges.events.name, body.event_type, body, {
-        messageId: event.id,
-        CC: [bucketKey(bucketOf(group))],
-      })
+      const { key, body, properties } = publicationOf(event, proofs)
+      await broker.publish(exchanges.events.name, key, body, properties)
     }
   }
   const request = (over: Partial<NewReplay> = {}): Promise<ReplayRow> =>

@@ -3,9 +3,12 @@ import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import { Journey, UnitOfWork, intentsOf } from '@journey/domain'
 import {
+  applyLogLevel,
+  logLevelOf,
   decoded,
   loadConfiguration,
   ownedBy,
+  readProven,
   retrySteps,
   sagaQueue,
   topologyFor,
@@ -20,6 +23,7 @@ import {
   type Aggregate,
   type EventStore,
 } from '@journey/event-store'
+import { createDirectory, createGather, createStageProcess } from '@journey/handlers'
 import {
   closeRetried,
   correlate,
@@ -43,13 +47,15 @@ import {
   admitWaiting,
   begunIn,
   createDatabase,
+  createKeepDeadLetter,
   fireDue,
-  keepDeadLetter,
   liveAgents,
   overdueByStage,
   registeredAgents,
+  relayProofs,
   reportFigures,
   resolveRetried,
+  standingOrder,
   waitingDispatches,
   type Database,
   noteEventGap,
@@ -65,16 +71,13 @@ import {
   type Log,
   type Part,
 } from '@journey/runtime'
-import { createDirectory } from './directory.js'
 import { createDispatcher } from './dispatcher.js'
 import { createSend, service } from './envelope.js'
-import { createGather } from './gather.js'
 import { createKeep } from './keep.js'
 import { createLoop } from './loop.js'
 import { createSagaMeters } from './meters.js'
 import { createTaskQueues } from './queues.js'
 import type { Settings } from './settings.js'
-import { createStageProcess } from './stage-process.js'
 
 /** How many streams of each kind stay folded in memory. */
 const capacity = 2_000
@@ -100,7 +103,9 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
   const container = new Container({ defaultScope: 'Singleton' })
   const now = () => new Date()
 
-  container.bind<Log>(tokens.log).toDynamicValue(() => createLog({ service, level: settings.logLevel }))
+  container
+    .bind<Log>(tokens.log)
+    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
   container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
   container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
   container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
@@ -154,8 +159,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
     const send = createSend(publisher, now)
     const drain = createDeadLetterDrain({
       connection,
-      prefetch: settings.prefetch,
-      keep: (letter) => keepDeadLetter(db, letter),
+      keep: createKeepDeadLetter(db),
       now,
       meters: busMeters,
       log,
@@ -214,6 +218,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       },
       stop: () => Promise.resolve(),
     }
+    const proofs = relayProofs(db)
     const events = createConsumer({
       connection,
       queue: sagaQueue,
@@ -241,6 +246,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         }),
         stopPoison(begunIn(db)),
         createStageProcess({
+          read: async (message) => readProven(await proofs(), (stream, range) => store.read(stream, range), message),
           gather,
           send,
           keep: createKeep(db, settings.prefetch),
@@ -257,7 +263,14 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         }),
       ),
     })
-    const control = createControl({ connection, service, meters: busMeters, log })
+    const control = createControl({
+      connection,
+      service,
+      standing: () => standingOrder(db, service),
+      reload: (level) => applyLogLevel(log, service, settings, level),
+      meters: busMeters,
+      log,
+    })
     const health = healthServer({
       host: settings.healthHost,
       port: settings.healthPort,

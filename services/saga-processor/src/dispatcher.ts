@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { derivedId, later } from '@journey/domain'
 import { agentKey, exchanges, taskMessageId, type TaskMessage } from '@journey/contracts'
+import { routeOf, type Directory } from '@journey/handlers'
 import type { Publisher } from '@journey/messaging'
 import {
   dispatchWaiting,
@@ -12,7 +13,6 @@ import {
   type WaitingDispatch,
 } from '@journey/read-model'
 import type { Part } from '@journey/runtime'
-import { routeOf, type Directory } from './directory.js'
 import { createLoop, type Loop } from './loop.js'
 import type { SagaMeters } from './meters.js'
 import type { Log } from '@journey/runtime'

@@ -1,11 +1,8 @@
 import { exchanges, type CommandEnvelope, type CommandType } from '@journey/contracts'
+import type { Send } from '@journey/handlers'
 import type { Publisher } from '@journey/messaging'
-import type { TimedCommand } from '@journey/read-model'
 
 export const service = 'saga-processor'
-
-/** Sends a command of ours; resolves once the broker has it safe. Repeating it under its id is harmless. */
-export type Send = (command: TimedCommand) => Promise<void>
 
 export const createSend =
   (publisher: Publisher, now: () => Date): Send =>

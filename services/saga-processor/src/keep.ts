@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import { taskMessageId } from '@journey/contracts'
+import type { Keep, Plan } from '@journey/handlers'
 import {
   cancelTimers,
   makeRoom,
@@ -13,7 +14,6 @@ import {
 import { inBatches } from '@journey/runtime'
 import { timeoutTimerId } from './dispatcher.js'
 import { service } from './envelope.js'
-import type { Keep, Plan } from './stage-process.js'
 
 /** @param most how many plans share a transaction when they come at the same time */
 export const createKeep = (db: Kysely<Tables>, most: number): Keep => {

@@ -32,12 +32,37 @@ const letter = {
   actions: [],
 }
 
+const forecast = {
+  ...{
+    id,
+    kind: 'message',
+    queue: letter.queue,
+    type: letter.type,
+    outcome: 'fails',
+    says: 'It would die again\u001b[2J',
+  },
+  error: {
+    code: 'command/invalid',
+    message: 'wrong',
+    details: [{ field: 'data.users', code: 'isArray', message: 'users must be an array' }],
+  },
+  events: [{ type: 'JourneyStarted', stream: 'journey-client-1', revision: 4, data: { client_id: 'client-1' } }],
+  tables: { journey_states: 3 },
+  ...{ commands: [], tasks: [], deliveries: [] },
+}
+const many = {
+  ...{ total: 101, shown: 1, cut: true, items: [{ ...forecast, outcome: 'refused' }] },
+  summary: [{ outcome: 'refused', code: 'journey/unknown', count: 1 }],
+}
+
 /** Runs `dlq …` against a server; `states` are what the letter is from look to look. */
 const dlq = async (args: string[], states: string[] = ['open'], env: Record<string, string> = {}) => {
   let asked: readonly Asked[] = []
   const written = { out: '', err: '' }
   let exitCode = -1
-  const answer = ({ method, path }: Asked): { status: number; body: unknown } => {
+  const answer = ({ method, path, body }: Asked): { status: number; body: unknown } => {
+    const isDry = (body as { dry_run?: boolean } | undefined)?.dry_run === true
+    if (isDry) return { status: 200, body: path.endsWith('/dead-letters/retry') ? many : forecast }
     if (path.endsWith('/dead-letters')) return { status: 200, body: { items: [letter], next_cursor: null } }
     if (path.endsWith('/groups'))
       return { status: 200, body: { items: [{ ...letter, group: 'g', count: 3, example_id: id }], next_cursor: null } }
@@ -149,5 +174,22 @@ describe('journey-cli dlq', () => {
       ['edit', id, '--file=/nowhere'],
     ])
       expect([args, (await dlq(args)).exitCode]).to.deep.equal([args, 2])
+  })
+
+  it('tells what a retry would come to, and does nothing', async () => {
+    const one = await dlq(['retry', id, '--dry-run'])
+    expect(one.exitCode).to.equal(1)
+    expect(one.asked.map(({ path, body }) => [path, body])).to.deep.equal([
+      [`/api/v1/dead-letters/${id}/retry`, { dry_run: true }],
+    ])
+    for (const told of ['fails', 'data.users', 'journey_states', 'JourneyStarted', 'journey-client-1'])
+      expect(one.out).to.include(told)
+    expect(one.out).to.not.include('\u001b[2J')
+    expect(JSON.parse((await dlq(['retry', id, '--dry-run', '--format=json'])).out)).to.deep.equal(forecast)
+
+    const group = await dlq(['retry', '--group=g', '--dry-run'])
+    expect(group.exitCode).to.equal(0)
+    expect(group.asked.map(({ body }) => body)).to.deep.equal([{ filter: { group: 'g' }, dry_run: true }])
+    expect(group.out).to.include('1 refused').and.include('The first 1 of 101')
   })
 })

@@ -1,7 +1,16 @@
 import { Option, type Command } from 'commander'
-import type { DeadLetter, DeadLetterActing, DeadLetterEntry, DeadLetterGroup, DeadLetterJob, Page } from '../answers.js'
+import type {
+  DeadLetter,
+  DeadLetterActing,
+  DeadLetterEntry,
+  DeadLetterForecast,
+  DeadLetterForecasts,
+  DeadLetterGroup,
+  DeadLetterJob,
+  Page,
+} from '../answers.js'
 import { path } from '../api.js'
-import { deadLetterLines, entryTable, groupTable, tellJob } from '../dead-letters.js'
+import { deadLetterLines, entryTable, forecastLines, forecastsLines, groupTable, tellJob } from '../dead-letters.js'
 import { editText, textIn } from '../editor.js'
 import { exitCodes, failed, wrongUsage, type ExitCode } from '../exit.js'
 import { pause, unlessAway } from '../follow.js'
@@ -97,15 +106,17 @@ export const deadLetterVerbs = (program: Command, action: Action): void => {
       .option('--rate <rate>', 'of many: how many per second at most, such as 50/s', rateOf)
       .option('--stop-after <count>', 'of many: stop once so many have failed again', '20')
       .option('--all', 'of many: every open one')
+      .option('--dry-run', 'tell what it would come to, of many for the first 100, and do nothing')
       .option('--reason <text>', 'why'),
     { state: false },
   ).action((id: string | undefined, options: Retrying, command: Command) =>
     action<Retrying>((context) => {
-      const { rate, stopAfter, all = false, reason, ...filter } = options
+      const { rate, stopAfter, all = false, reason, dryRun = false, ...filter } = options
       const isNarrowed = Object.keys(filter).length > 0
       if (id !== undefined && (isNarrowed || all)) throw wrongUsage('Give either an id or filters')
-      if (id !== undefined) return retryOne(context, id, reason)
+      if (id !== undefined) return dryRun ? foreseeOne(context, id) : retryOne(context, id, reason)
       if (!isNarrowed && !all) throw wrongUsage('Give an id, a filter such as --group, or --all')
+      if (dryRun) return foreseeMany(context, queryOf(filter))
       return retryMany(context, { filter: queryOf(filter), rate, stop_after: Number(stopAfter), reason })
     })(options, command),
   )
@@ -123,7 +134,7 @@ export const deadLetterVerbs = (program: Command, action: Action): void => {
 
 type OfOne = { body?: string; file?: string; reason?: string; retry?: boolean }
 
-type Retrying = Filter & { rate?: number; stopAfter: string; all?: boolean; reason?: string }
+type Retrying = Filter & { rate?: number; stopAfter: string; all?: boolean; reason?: string; dryRun?: boolean }
 
 const filtered = (command: Command, { state } = { state: true }): Command => {
   if (state)
@@ -174,6 +185,23 @@ const retryOne = async ({ api, output, signal }: Context, id: string, reason?: s
   }
   return acting.state === 'open' ? exitCodes.failed : exitCodes.done
 }
+
+const foreseeOne = async ({ api, output }: Context, id: string): Promise<ExitCode> => {
+  const forecast = await api.post<DeadLetterForecast>(path`/dead-letters/${id}/retry`, { dry_run: true })
+  if (output.json) output.value(forecast)
+  else for (const line of forecastLines(output.colours, forecast)) output.line(line)
+  return isBad(forecast.outcome) ? exitCodes.failed : exitCodes.done
+}
+
+const foreseeMany = async ({ api, output }: Context, filter: object): Promise<ExitCode> => {
+  const forecasts = await api.post<DeadLetterForecasts>('/dead-letters/retry', { filter, dry_run: true })
+  if (output.json) output.value(forecasts)
+  else for (const line of forecastsLines(output.colours, forecasts)) output.line(line)
+  return forecasts.summary.some(({ outcome }) => isBad(outcome)) ? exitCodes.failed : exitCodes.done
+}
+
+/** As the retry itself would end: 1 when it would die again. */
+const isBad = (outcome: DeadLetterForecast['outcome']): boolean => outcome === 'fails' || outcome === 'not_possible'
 
 const retryMany = async (context: Context, asked: object): Promise<ExitCode> => {
   const { api, output, signal, terminal } = context

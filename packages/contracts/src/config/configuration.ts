@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
-import { parseDocument } from 'yaml'
 import { compileCatalog, type Catalog, type CatalogConfig, type Journey, type StageConfig } from '@journey/domain'
-import { Fault, malformed, messageOf, readSettings, type Detail, type Environment } from '@journey/runtime'
-import { definitionsSchema, orchestratorSchema } from './schema.js'
+import { readSettings, type Detail, type Environment } from '@journey/runtime'
+import { loggingFile } from './logging.js'
+import { attempt, invalid, problem } from './problems.js'
 import { OrchestratorSettings } from './settings.js'
+import { readYaml } from './yaml.js'
 
 type OrchestratorFile = {
   name: string
@@ -40,7 +40,7 @@ export type Configuration = {
   overrides: { variable: string; path: string; value: unknown }[]
 }
 
-/** The file that holds the orchestrator's own settings; every other `*.yaml` beside it holds definitions. */
+/** The file that holds the orchestrator's own settings; every other `*.yaml` beside it holds definitions, but for `logging.yaml`. */
 export const orchestratorFile = 'journey-orchestrator.yaml'
 
 /**
@@ -69,7 +69,7 @@ export const loadConfiguration = (folder: string, env: Environment): Configurati
     orchestrator: OrchestratorFile
   }
   const definitions = read
-    .filter(({ name }) => name !== orchestratorFile)
+    .filter(({ name }) => name !== orchestratorFile && name !== loggingFile)
     .map(({ name, content }) => ({ name, ...(content as Definitions) }))
   const config: CatalogConfig = {
     stages: definitions.flatMap(({ stages = [] }) => stages),
@@ -105,44 +105,6 @@ type Definitions = {
   rollbacks?: CatalogConfig['rollbacks']
   success_metrics?: (NonNullable<StageConfig['success_metrics']>[number] & { stage: string })[]
 }
-
-const ajv = new Ajv({ allErrors: true, allowUnionTypes: true, strictTypes: false })
-const checkOrchestrator = ajv.compile(orchestratorSchema)
-const checkDefinitions = ajv.compile(definitionsSchema)
-
-const readYaml = (path: string, name: string, problems: Detail[]): unknown => {
-  const text = attempt(() => readFileSync(path, 'utf8'), problems, `${path}: `)
-  if (text === undefined) return undefined
-  const document = parseDocument(text, { prettyErrors: true })
-  for (const error of document.errors)
-    problems.push(problem(path, 'yaml', error.message.split('\n')[0] ?? error.message))
-  if (document.errors.length > 0) return undefined
-  const content: unknown = document.toJS()
-  const check: ValidateFunction = name === orchestratorFile ? checkOrchestrator : checkDefinitions
-  if (!check(content))
-    for (const error of check.errors ?? [])
-      problems.push(
-        problem(`${path}: ${pathOf(error)}`, 'invalid', `${error.message ?? 'is not valid'}${allowedIn(error)}`),
-      )
-  return content
-}
-
-const pathOf = ({ instancePath, keyword, params }: ErrorObject): string => {
-  const path = instancePath
-    .replace(/\/(\d+)/g, '[$1]')
-    .replace(/\//g, '.')
-    .replace(/^\./, '')
-  const field =
-    keyword === 'additionalProperties'
-      ? (params.additionalProperty as string)
-      : keyword === 'required'
-        ? (params.missingProperty as string)
-        : ''
-  return [path, field].filter(Boolean).join('.') || 'the top'
-}
-
-const allowedIn = ({ keyword, params }: ErrorObject): string =>
-  keyword === 'enum' ? `: ${(params.allowedValues as unknown[]).join(', ')}` : ''
 
 /** The path of a problem in the joined lists, as file and path in that file. */
 const placeOf = (path: string, definitions: ({ name: string } & Definitions)[]): string => {
@@ -271,22 +233,3 @@ const override = (
   )
   return overrides
 }
-
-const attempt = <T>(read: () => T, problems: Detail[], where = ''): T | undefined => {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof Fault && error.details.length > 0) problems.push(...error.details)
-    else problems.push(problem(where.replace(/: $/, ''), 'unreadable', messageOf(error)))
-    return undefined
-  }
-}
-
-const problem = (field: string, code: string, message: string): Detail => ({ field, code, message })
-
-const invalid = (problems: readonly Detail[]): Fault =>
-  malformed(
-    'config/invalid',
-    `The configuration has ${problems.length} problem(s):\n${problems.map(({ field, message }) => `  ${field}: ${message}`).join('\n')}`,
-    problems,
-  )

@@ -1,3 +1,6 @@
+import { logLevels } from '@journey/runtime'
+import { hearingServices } from '../control.js'
+
 /** JSON Schemas of the configuration files under `infra/config` (TECH-003 sections 3.1 to 3.3). Numbers are held to sense, names to their forms. */
 const text = { type: 'string', minLength: 1, maxLength: 255 }
 const positive = { type: 'number', exclusiveMinimum: 0 }
@@ -100,6 +103,17 @@ export const orchestratorSchema = object({
       metrics_publishing_enabled: { type: 'boolean' },
     }),
   }),
+})
+
+/** `logging.yaml` */
+export const loggingSchema = object({
+  logging: object(
+    {
+      level: { enum: logLevels },
+      services: { type: 'object', propertyNames: { enum: hearingServices }, additionalProperties: { enum: logLevels } },
+    },
+    ['level', 'services'],
+  ),
 })
 
 /** Every other file: any of these lists; those of one name are joined over the files. */

@@ -14,9 +14,13 @@ export interface Vault {
   /**
    * The keys to seal with; made where there is none. `erased`: the client's key was destroyed and content must not be kept.
    * With `renew` such a client gets a new key instead, as when a new journey starts, once every process has forgotten the former. A key that was destroyed in another
-   * process may still be handed out for 10 s; what is sealed with it opens nowhere after that.
+   * process may still be handed out for 10 s; what is sealed with it opens nowhere after that. With `fleeting` a key that is missing is made for the moment
+   * and kept nowhere: for what is rolled back.
    */
-  keysFor(owners: readonly KeyOwner[], options?: { renew: boolean }): Promise<ReadonlyMap<KeyOwner, DataKey | 'erased'>>
+  keysFor(
+    owners: readonly KeyOwner[],
+    options?: { renew?: boolean; fleeting?: boolean },
+  ): Promise<ReadonlyMap<KeyOwner, DataKey | 'erased'>>
 
   /** The keys that something was sealed with, by their ids. */
   keysById(ids: readonly string[]): Promise<ReadonlyMap<string, DataKey | 'destroyed'>>

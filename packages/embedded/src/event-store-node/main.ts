@@ -17,7 +17,7 @@ import { readUsers, type Users } from './access.js'
 import { createEventStoreNode } from './event-store-node.js'
 import { addMaintenance } from './maintenance/commands.js'
 import { createOwnDatabase, withOwnDatabase } from './own-database.js'
-import type { Certificate } from './rpc/server.js'
+import type { Certificate } from './grpc/server.js'
 
 const path = (process.env.PATH ?? '').split(':')
 

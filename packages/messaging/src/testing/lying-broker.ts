@@ -7,7 +7,8 @@ export type Lie = 'pass' | 'drop' | 'duplicate' | 'delay' | 'kill_channel' | 'ki
 /**
  * A broker that lies, between a real one and a real client: it loses deliveries, brings them twice and out of order, and closes channels
  * and connections. Delivery tags are told to the client anew, in the order in which it gets them, and acknowledgements are
- * translated back; what is lost is acknowledged to the broker. All else passes as it is.
+ * translated back. What is dropped is acknowledged to the broker and lost, or left open there, so that the broker brings it again once the
+ * channel is gone. All else passes as it is.
  */
 export type LyingBroker = {
   /** The broker's address, by way of this. */
@@ -16,6 +17,8 @@ export type LyingBroker = {
   lie: ((queue: string) => Lie) | undefined
   /** How often each lie was told. */
   readonly told: Record<Lie, number>
+  /** Cuts every connection; what the broker has open comes again. */
+  cut(): void
   close(): Promise<void>
 }
 
@@ -34,8 +37,15 @@ const basicNack = method(60, 120)
 const overtakenBy = 6
 const heldMs = 8
 
-/** @param lying the queues whose deliveries are lied about */
-export const createLyingBroker = async (serverUrl: string, lying: (queue: string) => boolean): Promise<LyingBroker> => {
+/**
+ * @param lying the queues whose deliveries are lied about
+ * @param isLost whether what is dropped is gone for good
+ */
+export const createLyingBroker = async (
+  serverUrl: string,
+  lying: (queue: string) => boolean,
+  { isLost = true }: { isLost?: boolean } = {},
+): Promise<LyingBroker> => {
   const target = new URL(serverUrl)
   const sockets = new Set<Socket>()
   const told = { pass: 0, drop: 0, duplicate: 0, delay: 0, kill_channel: 0, kill_connection: 0 }
@@ -51,7 +61,7 @@ export const createLyingBroker = async (serverUrl: string, lying: (queue: string
         far.destroy()
       })
     }
-    between(near, far, lying, (queue) => {
+    between(near, far, lying, isLost, (queue) => {
       const lie = broker.lie?.(queue) ?? 'pass'
       told[lie]++
       return lie
@@ -65,6 +75,9 @@ export const createLyingBroker = async (serverUrl: string, lying: (queue: string
     url: url.href,
     lie: undefined,
     told,
+    cut: () => {
+      for (const socket of sockets) socket.destroy()
+    },
     close: async () => {
       for (const socket of sockets) socket.destroy()
       server.close()
@@ -91,6 +104,7 @@ const between = (
   near: Socket,
   far: Socket,
   lying: (queue: string) => boolean,
+  isLost: boolean,
   lieAbout: (queue: string) => Lie,
 ): void => {
   const lanes = new Map<number, Lane>()
@@ -128,6 +142,7 @@ const between = (
     const lie = lieAbout(lane.queue)
     switch (lie) {
       case 'drop':
+        if (!isLost) break
         lane.open.delete(delivery.tag)
         settleAtBroker(channel, delivery.tag)
         break

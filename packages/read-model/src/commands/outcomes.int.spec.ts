@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { CommandAnswer } from '@journey/contracts'
 import { emptied, withReadModel } from '../testing/database.js'
-import { claim, settle, settleAll, type Claim } from './outcomes.js'
+import { areHeld, claim, settle, settleAll, type Claim } from './outcomes.js'
 
 const claimOf = (commandId: string, over: Partial<Claim> = {}): Claim => ({
   commandId,
@@ -55,10 +55,10 @@ describe('the outcomes of commands', () => {
     ])
     expect(found).to.deep.equal([
       { found: 'key_reused', answer: answers[2] },
-      { found: 'open' },
-      { found: 'open' },
+      { found: 'open', claimedBy: 'spec' },
+      { found: 'open', claimedBy: 'spec' },
       { found: 'settled', answer: answers[1] },
-      { found: 'open' },
+      { found: 'open', claimedBy: 'spec' },
       { found: 'settled', answer: answers[0] },
     ])
   })
@@ -76,6 +76,57 @@ describe('the outcomes of commands', () => {
       answerOf('never claimed'),
     ])
     expect(await settle(db, answerOf('a', { revision: 7 }))).to.deep.equal(answerOf('a'))
+  })
+
+  it('keeps an outcome without events only of who holds the command, and one with events of everybody', async () => {
+    const { db } = database()
+    const none = { revision: null, stream: null, events: [] }
+    const refused = (id: string, claimedBy: string) => ({
+      ...answerOf(id, { ...none, status: 'rejected', error: refusal }),
+      claimedBy,
+    })
+    const same = (id: string, claimedBy: string) => ({ ...answerOf(id, { events: [] }), claimedBy })
+    const held = (ids: string[], claimedBy: string) =>
+      areHeld(
+        db,
+        ids.map((commandId) => ({ commandId, claimedBy })),
+      )
+    const ids = ['a', 'b', 'c']
+    await claim(
+      db,
+      ids.map((id) => claimOf(id, { claimedBy: 'first' })),
+    )
+    expect(await held([...ids, 'unknown'], 'first')).to.deep.equal([true, true, true, false])
+    await claim(
+      db,
+      ids.map((id) => claimOf(id, { claimedBy: 'second' })),
+    )
+    expect(await held(ids, 'first')).to.deep.equal([false, false, false])
+    const lost = [refused('a', 'first'), same('b', 'first'), { ...answerOf('c'), claimedBy: 'first' }]
+    expect(await settleAll(db, lost)).to.deep.equal([undefined, undefined, answerOf('c')])
+    const second = [refused('a', 'second'), { ...answerOf('b'), claimedBy: 'second' }, refused('c', 'second')]
+    const { claimedBy: _, ...first } = refused('a', 'second')
+    expect(await settleAll(db, second)).to.deep.equal([first, answerOf('b'), answerOf('c')])
+    expect(await held(ids, 'second')).to.deep.equal([false, false, false])
+    expect(await settleAll(db, lost)).to.deep.equal([first, answerOf('b'), answerOf('c')])
+  })
+
+  it('takes no claim away for another command under the same id', async () => {
+    const { db } = database()
+    await claim(db, [claimOf('a', { claimedBy: 'first' })])
+    const [other] = await claim(db, [claimOf('a', { claimedBy: 'second', digest: 'another' })])
+    expect(other?.found).to.equal('key_reused')
+    expect(await areHeld(db, [{ commandId: 'a', claimedBy: 'first' }])).to.deep.equal([true])
+  })
+
+  it('tells what is stored, although the command failed elsewhere, and lets a refusal be decided anew', async () => {
+    const { db } = database()
+    const failed = answerOf('a', { status: 'failed', stream: null, revision: null, events: [], error: refusal })
+    await claim(db, [claimOf('a', { claimedBy: 'first' })])
+    expect(await settle(db, failed)).to.deep.equal(failed)
+    expect(await settle(db, { ...answerOf('a', { events: [] }), claimedBy: 'first' })).to.equal(undefined)
+    expect(await settle(db, { ...answerOf('a'), claimedBy: 'first' })).to.deep.equal(answerOf('a'))
+    expect(await settle(db, failed)).to.deep.equal(answerOf('a'))
   })
 
   it('lets several claim and settle the same commands at once, in whatever order', async () => {
@@ -99,7 +150,7 @@ describe('the outcomes of commands', () => {
           ),
         ),
       )
-      const revisions = settled.map((answers) => new Map(answers.map((one) => [one.command_id, one.revision])))
+      const revisions = settled.map((answers) => new Map(answers.map((one) => [one!.command_id, one!.revision])))
       for (const each of revisions) for (const id of ids) expect(each.get(id)).to.equal(revisions[0]!.get(id))
     }
   })

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { sql } from 'kysely'
 import { emptied, withReadModel } from '../testing/database.js'
 import { letterOf } from '../testing/letters.js'
-import { keepDeadLetter, type Letter } from './keep.js'
+import { createKeepDeadLetter, keepDeadLetter, type Letter } from './keep.js'
 import { resolveRetried, resolveTasks } from './resolve.js'
 
 describe('the table of dead letters', () => {
@@ -33,6 +33,38 @@ describe('the table of dead letters', () => {
     expect((await rows()).map(({ queue, state, client_id, type }) => [queue, state, client_id, type])).to.deep.equal([
       ['notifier.events', 'open', 'client-1', 'journey.started'],
     ])
+  })
+
+  it('has all letters that come at once, in few transactions, and only the one that cannot be kept is missing', async () => {
+    const { db, rows, keep, retry } = await setup()
+    const known = await keep({ deathId: 'known' })
+    await retry(known)
+    const keepOne = createKeepDeadLetter(db)
+    const failed = {
+      command_id: 'c-1',
+      command_type: null,
+      status: 'failed' as const,
+      stream: null,
+      revision: null,
+      events: [],
+      error: null,
+    }
+    const outcomes = await Promise.allSettled([
+      ...Array.from({ length: 60 }, (_, n) => keepOne(letterOf({ deathId: `death ${n}` }))),
+      keepOne(letterOf({ deathId: 'death 0' })), // a repeat
+      keepOne(letterOf({ deathId: 'again', retried: { id: known, retry: 1 } })),
+      ...['one', 'other'].map((deathId) =>
+        keepOne(letterOf({ deathId }), { id: failed.command_id, type: null, failed }),
+      ),
+      keepOne(letterOf({ deathId: 'bad', attempts: 0.5 })),
+    ])
+    expect(outcomes.map(({ status }) => status).filter((status) => status === 'rejected')).to.have.length(1)
+    expect(outcomes.at(-1)!.status).to.equal('rejected')
+    const all = await rows()
+    expect(all).to.have.length(1 + 60 + 2)
+    expect(all.find(({ id }) => id === known)).to.include({ state: 'open', retries: 1 })
+    const commands = await db.selectFrom('commands').select(['command_id', 'status']).execute()
+    expect(commands).to.deep.equal([{ command_id: 'c-1', status: 'failed' }])
   })
 
   it('takes a retry that died again into the same row, once', async () => {

@@ -2,9 +2,10 @@ import { createHash, randomUUID } from 'node:crypto'
 import { sql, type Kysely, type Transaction } from 'kysely'
 import type { CommandAnswer } from '@journey/contracts'
 import { journeyStream, type JsonObject } from '@journey/domain'
-import { settle } from '../commands/outcomes.js'
+import { inBatches } from '@journey/runtime'
+import { settleAll } from '../commands/outcomes.js'
 import { json } from '../columns.js'
-import { sealRow } from '../privacy/sealing.js'
+import { sealRow, sealRows } from '../privacy/sealing.js'
 import type { Tables } from '../tables.js'
 import { remainsOf } from './remains.js'
 import { normalised } from './signature.js'
@@ -37,23 +38,53 @@ export type DeadCommand = { id: string | undefined; type: string | null; failed:
  * open again in its own row. A delivery repeated after a crash changes nothing: a first death is known by queue, body and
  * moment, a later one by the retry that it ends.
  */
-export const keepDeadLetter = async (db: Kysely<Tables>, letter: Letter, command?: DeadCommand): Promise<void> => {
-  await db.transaction().execute(async (transaction) => {
-    if (!(await keepAgain(transaction, letter))) await keepFirst(transaction, letter, command)
-    if (!command?.failed) return
-    const { clientId } = remainsOf(letter.body)
-    await settle(transaction, { ...command.failed, about: clientId === undefined ? null : journeyStream(clientId) })
+export const keepDeadLetter = (db: Kysely<Tables>, letter: Letter, command?: DeadCommand): Promise<void> =>
+  keepAll(db, [{ letter, command }])
+
+/**
+ * As `keepDeadLetter`; letters that come at about the same time share a transaction, so that a flood of them takes few commits.
+ *
+ * @param most how many share one
+ */
+export const createKeepDeadLetter = (
+  db: Kysely<Tables>,
+  most = 50,
+): ((letter: Letter, command?: DeadCommand) => Promise<void>) => {
+  const keep = inBatches<Kept & { key: string }>({ most, keyOf: ({ key }) => key }, async (kept) => {
+    await keepAll(db, kept)
+    return []
   })
+  return (letter, command) => keep({ letter, command, key: command?.failed?.command_id ?? idOf(letter) })
 }
 
-const keepFirst = async (
-  transaction: Transaction<Tables>,
-  letter: Letter,
-  command: DeadCommand | undefined,
-): Promise<void> => {
+type Kept = { letter: Letter; command: DeadCommand | undefined }
+
+const keepAll = (db: Kysely<Tables>, kept: readonly Kept[]): Promise<void> =>
+  db.transaction().execute(async (transaction) => {
+    const first: Kept[] = []
+    for (const one of kept) if (!(await keepAgain(transaction, one.letter))) first.push(one)
+    if (first.length > 0) await keepFirst(transaction, first)
+    const failed = kept.flatMap(({ letter, command }) => {
+      if (!command?.failed) return []
+      const { clientId } = remainsOf(letter.body)
+      return { ...command.failed, about: clientId === undefined ? null : journeyStream(clientId) }
+    })
+    if (failed.length > 0) await settleAll(transaction, failed)
+  })
+
+const keepFirst = async (transaction: Transaction<Tables>, kept: readonly Kept[]): Promise<void> => {
+  const rows = await sealRows(transaction, 'dead_letters', kept.map(rowOf))
+  await transaction
+    .insertInto('dead_letters')
+    .values(rows.map((row) => ({ ...row, properties: json(row.properties), headers: json(row.headers) })))
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute()
+}
+
+const rowOf = ({ letter, command }: Kept) => {
   const { headers, ...properties } = letter.properties
   const remains = remainsOf(letter.body)
-  const row = await sealRow(transaction, 'dead_letters', {
+  return {
     id: idOf(letter),
     queue: textOf(letter.queue),
     exchange: textOf(letter.original.exchange),
@@ -74,12 +105,7 @@ const keepFirst = async (
     last_at: letter.lastAt.toISOString(),
     signature: signatureOf(letter),
     state: 'open' as const,
-  })
-  await transaction
-    .insertInto('dead_letters')
-    .values({ ...row, properties: json(row.properties), headers: json(row.headers) })
-    .onConflict((conflict) => conflict.column('id').doNothing())
-    .execute()
+  }
 }
 
 /** A retry that died again; false when the mark names no dead letter of this queue. */

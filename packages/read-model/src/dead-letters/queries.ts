@@ -220,6 +220,17 @@ export const parkedStreamOf = async (
   return { row, actions }
 }
 
+/** The first of the open dead letters that match, in the order in which a job would retry them, and how many there are. */
+export const openDeadLetters = async (
+  db: Kysely<Tables>,
+  filter: DeadLetterFilter,
+  limit: number,
+): Promise<{ ids: string[]; total: number }> => {
+  const { rows } = await sql<{ id: string; total: number }>`
+    select id, count(*) over () as total from ${openIds(filter)} frozen order by n limit ${limit}`.execute(db)
+  return { ids: rows.map(({ id }) => id), total: rows[0]?.total ?? 0 }
+}
+
 /** The ids of dead letters that match now and are open, the one that died first first; for a job's frozen set. */
 export const openIds = (filter: DeadLetterFilter) =>
   sql<{ id: string; n: number }>`(

@@ -203,6 +203,9 @@ const act = <Done>(
     return { done }
   })
 
+/** The retry that would be stored next, were it asked for. */
+export const nextRetryOf = (row: DeadLetterRow): Retry => ({ ...retryOf(row), retry: row.retries + 1 })
+
 const retryOf = (row: DeadLetterRow): Retry => ({
   id: row.id,
   queue: row.queue,

@@ -113,12 +113,31 @@ const attempt = <Result>(
   retried: readonly string[],
   apply: Apply,
 ): Promise<Applied<Result>> =>
-  consumer.db.transaction().execute(async (transaction) => {
+  transacting(consumer.db, async (transaction) => {
     const work = await prepare(transaction, consumer, byStream(events), retried)
     const results = await apply(consumer, transaction, work.plans)
     const parkedNow = await note(transaction, consumer.name, work)
     return { ...countsOf(events, work), parkedNow, results }
   })
+
+/** Within a transaction already, a part of it: what fails is undone, and the rest of it stands. */
+const transacting = async <T>(
+  db: Kysely<Tables>,
+  work: (transaction: Transaction<Tables>) => Promise<T>,
+): Promise<T> => {
+  if (!isTransaction(db)) return db.transaction().execute(work)
+  await sql`savepoint attempt`.execute(db)
+  try {
+    const result = await work(db)
+    await sql`release savepoint attempt`.execute(db)
+    return result
+  } catch (error) {
+    await sql`rollback to savepoint attempt`.execute(db)
+    throw error
+  }
+}
+
+const isTransaction = (db: Kysely<Tables>): db is Transaction<Tables> => db.isTransaction
 
 const prepare = async <Result>(
   transaction: Transaction<Tables>,

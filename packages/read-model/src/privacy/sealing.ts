@@ -45,7 +45,8 @@ export class Sealing implements KyselyPlugin {
   }
 }
 
-const vaultOf = (db: Kysely<Tables>): Vault | undefined =>
+/** The keys that a database's sealed tables are read and written with. */
+export const vaultOf = (db: Kysely<Tables>): Vault | undefined =>
   db.getExecutor().plugins.find((plugin) => plugin instanceof Sealing)?.vault
 
 /**

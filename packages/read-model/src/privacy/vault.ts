@@ -84,6 +84,17 @@ const sealing = (db: Kysely<Tables>, masterKeys: MasterKeys, rememberMs: number,
       .execute()
   }
 
+  /** Keys for the moment: what is sealed with one opens here while it is remembered, and nowhere else. */
+  const fleeting = (owners: readonly KeyOwner[]): Map<KeyOwner, Standing> =>
+    new Map(
+      owners.map((owner) => {
+        const id = randomBytes(8).toString('hex')
+        const key = dataKeyOf(id, randomBytes(32))
+        byId.set(id, key)
+        return [owner, { key, wasErased: false }]
+      }),
+    )
+
   /** Waits until every process has forgotten the former key: what one of them sealed with it would be lost. */
   const renew = async (owners: readonly KeyOwner[]): Promise<void> => {
     const rows = await db
@@ -100,6 +111,21 @@ const sealing = (db: Kysely<Tables>, masterKeys: MasterKeys, rememberMs: number,
     await look(owners)
   }
 
+  const checked = new Remembered<string>(rememberMs, now)
+  const check = async (): Promise<string> => {
+    const rows = await db
+      .selectFrom('data_keys')
+      .select('master_key_id')
+      .distinct()
+      .where('wrapped', 'is not', null)
+      .execute()
+    const unknown = rows.flatMap(({ master_key_id: id }) => (id !== null && !masterKeys.known.has(id) ? [id] : []))
+    if (unknown.length > 0) throw unknownMasterKey(unknown)
+    const note = `on, with master key ${masterKeys.current.id}`
+    checked.set('', note)
+    return note
+  }
+
   return {
     keysFor: async (owners, options) => {
       const all = [...new Set(owners)]
@@ -108,8 +134,11 @@ const sealing = (db: Kysely<Tables>, masterKeys: MasterKeys, rememberMs: number,
       const found = await standingsOf(all)
       const without = all.filter((owner) => found.get(owner)?.key === undefined)
       if (without.length > 0) {
-        await make(without.map((owner) => [owner, 1] as const))
-        for (const [owner, standing] of await look(without)) found.set(owner, standing)
+        // Who has a wrong key, or lacks one, makes no further keys: nobody else could read what is sealed with them.
+        if (checked.get('') === undefined) await check()
+        if (!options?.fleeting) await make(without.map((owner) => [owner, 1] as const))
+        const made = options?.fleeting ? fleeting(without) : await look(without)
+        for (const [owner, standing] of made) found.set(owner, standing)
       }
       return new Map(
         all.map((owner) => {
@@ -151,17 +180,7 @@ const sealing = (db: Kysely<Tables>, masterKeys: MasterKeys, rememberMs: number,
       return new Set([...found].flatMap(([owner, { wasErased }]) => (wasErased ? [owner] : [])))
     },
 
-    check: async () => {
-      const rows = await db
-        .selectFrom('data_keys')
-        .select('master_key_id')
-        .distinct()
-        .where('wrapped', 'is not', null)
-        .execute()
-      const unknown = rows.flatMap(({ master_key_id: id }) => (id !== null && !masterKeys.known.has(id) ? [id] : []))
-      if (unknown.length > 0) throw unknownMasterKey(unknown)
-      return `on, with master key ${masterKeys.current.id}`
-    },
+    check,
   }
 }
 

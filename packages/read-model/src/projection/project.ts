@@ -1,20 +1,23 @@
-import { sql, type Kysely, type Transaction } from 'kysely'
+import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 import type { AnyRecorded } from '@journey/contracts'
 import { outsideAgentId } from '../agents/projection.js'
-import { json, jsonOrNull } from '../columns.js'
 import { sealRows } from '../privacy/sealing.js'
 import type { Tables } from '../tables.js'
 import { ofFamily } from './families.js'
-import { fold, type Existing, type Rows, type Step } from './fold.js'
+import { fold, type Existing, type Folded, type Rows, type Step } from './fold.js'
 
 /**
  * Applies events to every table of the read model: the rows they touch are read once, folded in memory and written once.
  * Exactly once is the caller's business (`applyBatch`).
  */
-export const project = async (transaction: Transaction<Tables>, events: readonly AnyRecorded[]): Promise<Step[]> => {
-  const { rows, steps } = fold(await existingRows(transaction, events), events)
-  await writeRows(transaction, rows)
-  return steps
+export const project = async (transaction: Transaction<Tables>, events: readonly AnyRecorded[]): Promise<Step[]> =>
+  (await projected(transaction, events)).steps
+
+/** The same, and tells the rows that were written too. */
+export const projected = async (transaction: Transaction<Tables>, events: readonly AnyRecorded[]): Promise<Folded> => {
+  const folded = fold(await existingRows(transaction, events), events)
+  await writeRows(transaction, folded.rows)
+  return folded
 }
 
 const existingRows = async (db: Kysely<Tables>, events: readonly AnyRecorded[]): Promise<Existing> => {
@@ -51,122 +54,53 @@ const anyOf = (keys: ReadonlySet<string>) => sql<string>`any(${[...keys]}::text[
 
 /** Journeys first, since units of work and transitions refer to them. */
 export const writeRows = async (db: Kysely<Tables>, rows: Rows): Promise<void> => {
-  for (const chunk of inChunks(rows.journey_states)) {
-    const some = await sealRows(db, 'journey_states', chunk)
-    await db
-      .insertInto('journey_states')
-      .values(
-        some.map((row) => ({
-          ...row,
-          metadata: json(row.metadata),
-          gate: json(row.gate),
-          held: jsonOrNull(row.held),
-          rollback: jsonOrNull(row.rollback),
-          profile: json(row.profile),
-        })),
-      )
-      .onConflict((conflict) => conflict.column('client_id').doUpdateSet(overwrite(some)))
-      .execute()
-  }
-  for (const chunk of inChunks(rows.unit_of_works)) {
-    const some = await sealRows(db, 'unit_of_works', chunk)
-    await db
-      .insertInto('unit_of_works')
-      .values(
-        some.map((row) => ({
-          ...row,
-          tasks: json(row.tasks),
-          results: jsonOrNull(row.results),
-          inputs: json(row.inputs),
-          parameters: json(row.parameters),
-          criteria: jsonOrNull(row.criteria),
-        })),
-      )
-      .onConflict((conflict) => conflict.column('work_id').doUpdateSet(overwrite(some)))
-      .execute()
-  }
-  for (const chunk of inChunks(rows.stage_transitions)) {
-    const some = await sealRows(db, 'stage_transitions', chunk)
-    await db
-      .insertInto('stage_transitions')
-      .values(some.map((row) => ({ ...row, exit_criteria_results: jsonOrNull(row.exit_criteria_results) })))
-      .execute()
-  }
-  for (const chunk of inChunks(rows.exit_criteria_results)) {
-    const some = await sealRows(db, 'exit_criteria_results', chunk)
-    await db
-      .insertInto('exit_criteria_results')
-      .values(some.map((row) => ({ ...row, comparisons: json(row.comparisons) })))
-      .execute()
-  }
-  for (const chunk of inChunks(rows.approvals)) {
-    const some = await sealRows(db, 'approvals', chunk)
-    await db
-      .insertInto('approvals')
-      .values(some)
-      .onConflict((conflict) => conflict.columns(['work_id', 'task_id']).doUpdateSet(overwrite(some)))
-      .execute()
-  }
+  await write(db, 'journey_states', await sealRows(db, 'journey_states', rows.journey_states), ['client_id'])
+  await write(db, 'unit_of_works', await sealRows(db, 'unit_of_works', rows.unit_of_works), ['work_id'])
+  await write(db, 'stage_transitions', await sealRows(db, 'stage_transitions', rows.stage_transitions))
+  await write(db, 'exit_criteria_results', await sealRows(db, 'exit_criteria_results', rows.exit_criteria_results))
+  await write(db, 'approvals', await sealRows(db, 'approvals', rows.approvals), ['work_id', 'task_id'])
   // What others tell of an agent comes by another stream, so at the same time: it never takes the place of what it says itself, and
   // nobody waits for one another.
   const agents = [...rows.agents].sort((a, b) => (a.agent_id < b.agent_id ? -1 : 1))
-  for (const some of inChunks(agents))
-    await db
-      .insertInto('agents')
-      .values(some)
-      .onConflict((conflict) =>
-        conflict
-          .column('agent_id')
-          .doUpdateSet(overwrite(some))
-          .where(sql<boolean>`excluded.registered or not agents.registered`),
-      )
-      .execute()
-  for (const chunk of inChunks(rows.journey_events)) {
-    const some = await sealRows(db, 'journey_events', chunk)
-    await db
-      .insertInto('journey_events')
-      .values(some.map((row) => ({ ...row, actor: json(row.actor), data: json(row.data) })))
-      .execute()
-  }
-  for (const chunk of inChunks(rows.received_events)) {
-    const some = await sealRows(db, 'received_events', chunk)
-    await db
-      .insertInto('received_events')
-      .values(some.map((row) => ({ ...row, data: json(row.data) })))
-      .execute()
-  }
-  for (const chunk of inChunks(rows.knowledge_shares)) {
-    const some = await sealRows(db, 'knowledge_shares', chunk)
-    await db
-      .insertInto('knowledge_shares')
-      .values(some.map((row) => ({ ...row, details: json(row.details) })))
-      .execute()
-  }
-  for (const chunk of inChunks(rows.patterns)) {
-    const some = await sealRows(db, 'patterns', chunk)
-    await db
-      .insertInto('patterns')
-      .values(some.map((row) => ({ ...row, details: json(row.details) })))
-      .execute()
-  }
-  for (const chunk of inChunks(rows.notifications)) {
-    const some = await sealRows(db, 'notifications', chunk)
-    await db
-      .insertInto('notifications')
-      .values(some.map((row) => ({ ...row, details: json(row.details) })))
-      .execute()
-  }
+  await write(db, 'agents', agents, ['agent_id'], sql`excluded.registered or not agents.registered`)
+  await write(db, 'journey_events', await sealRows(db, 'journey_events', rows.journey_events))
+  await write(db, 'received_events', await sealRows(db, 'received_events', rows.received_events))
+  await write(db, 'knowledge_shares', await sealRows(db, 'knowledge_shares', rows.knowledge_shares))
+  await write(db, 'patterns', await sealRows(db, 'patterns', rows.patterns))
+  await write(db, 'notifications', await sealRows(db, 'notifications', rows.notifications))
 }
 
-/** PostgreSQL takes 65,535 parameters a statement; our widest row has 22. */
+/** So many rows go in one statement: its one parameter stays far below what PostgreSQL takes for a value. */
 const chunkSize = 1_000
 
-function* inChunks<Row>(rows: readonly Row[]): Generator<Row[]> {
-  for (let from = 0; from < rows.length; from += chunkSize) yield rows.slice(from, from + chunkSize)
+/**
+ * Inserts rows; with a key, one that is there already is overwritten where it may be. They go as one parameter, so that the statement's text stays the
+ * same however many they are. Every row has the columns of the first.
+ */
+const write = async (
+  db: Kysely<Tables>,
+  table: keyof Rows,
+  rows: readonly object[],
+  key?: readonly string[],
+  mayOverwrite: RawBuilder<unknown> = sql`true`,
+): Promise<void> => {
+  if (rows.length === 0) return
+  const columns = Object.keys(rows[0]!)
+  const names = sql.join(columns.map((column) => sql.ref(column)))
+  const others = columns.filter((column) => !key?.includes(column))
+  const conflict = key
+    ? sql`on conflict (${sql.join(key.map((column) => sql.ref(column)))}) do update
+          set ${sql.join(others.map((column) => sql`${sql.ref(column)} = ${sql.ref(`excluded.${column}`)}`))}
+          where ${mayOverwrite}`
+    : sql``
+  for (let from = 0; from < rows.length; from += chunkSize) {
+    const some = JSON.stringify(rows.slice(from, from + chunkSize).map(asJson))
+    await sql`
+      insert into ${sql.table(table)} (${names})
+      select ${names} from json_populate_recordset(null::${sql.table(table)}, ${some}) ${conflict}`.execute(db)
+  }
 }
 
-/** Every column as the insert would have had it. */
-const overwrite = <Row extends object>(rows: readonly Row[]): { [Column in keyof Row]: never } =>
-  Object.fromEntries(Object.keys(rows[0]!).map((column) => [column, sql.ref(`excluded.${column}`)])) as {
-    [Column in keyof Row]: never
-  }
+/** Bytes as PostgreSQL reads them from text; everything else is JSON already. */
+const asJson = (row: object): object =>
+  'sealed' in row && Buffer.isBuffer(row.sealed) ? { ...row, sealed: `\\x${row.sealed.toString('hex')}` } : row

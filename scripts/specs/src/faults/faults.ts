@@ -237,21 +237,29 @@ export const faults: readonly Fault[] = [
   skewed('command-handler', 10),
   skewed('command-handler', -10),
   skewed('saga-processor', 10),
-  {
-    component: 'command-handler',
-    what: 'messages nobody can read',
-    happen: ({ servers }) =>
-      onBroker(servers.amqp, async (channel) => {
-        for (const { key, body, properties } of malformedMessages(malformedCount()))
-          if (!channel.publish('journey.commands', key, body, properties))
-            await new Promise((resolve) => channel.once('drain', resolve))
-        await channel.waitForConfirms()
-      }),
-  },
 ]
 
 /** `JOURNEY_SPEC_MALFORMED=100000 npm test -- --spec faults` sends as many as the requirement asks; each is kept as a dead letter. */
 export const malformedCount = (): number => Number(process.env.JOURNEY_SPEC_MALFORMED ?? 5_000)
+
+/** So many go out at once; then the good commands among them must have got on. */
+const malformedAtOnce = 5_000
+
+/** Sends messages that nobody can read to every kind of queue, with good commands among them all along. */
+export const flood = async ({ servers }: House, count: number, between: () => Promise<void>): Promise<void> => {
+  for (let from = 0; from < count; from += malformedAtOnce) {
+    await onBroker(servers.amqp, async (channel) => {
+      for (const { exchange, key, body, properties } of malformedMessages(
+        from,
+        Math.min(count, from + malformedAtOnce),
+      ))
+        if (!channel.publish(exchange, key, body, properties))
+          await new Promise((resolve) => channel.once('drain', resolve))
+      await channel.waitForConfirms()
+    })
+    await between()
+  }
+}
 
 const onBroker = async (url: string, work: (channel: amqp.ConfirmChannel) => Promise<void>): Promise<void> => {
   const connection = await amqp.connect(url)

@@ -1,7 +1,7 @@
 import type { Options } from 'amqplib'
 import { randomBytes, randomUUID } from 'node:crypto'
 
-export type Rubbish = { key: string; body: Buffer; properties: Options.Publish }
+export type Rubbish = { exchange: string; key: string; body: Buffer; properties: Options.Publish }
 
 /** Ways to be unreadable. Each is given a number, so that no two messages are alike. */
 const ways: ((n: number) => Buffer | string)[] = [
@@ -33,13 +33,38 @@ const ways: ((n: number) => Buffer | string)[] = [
   (n) => `"text ${n}"`,
 ]
 
-/** So many messages for the queue of commands that no reader can make sense of. */
-export function* malformedMessages(count: number): Generator<Rubbish> {
-  for (let n = 0; n < count; n++) {
-    const body = ways[n % ways.length]!(n)
-    const key = n % 5 === 0 ? 'no.such.command' : 'journey.hold'
+/** The queues besides that of commands; each message makes one dead letter of one of them. */
+const queues = [
+  ...['projector.events.0', 'projector.events.1', 'projector.events.2', 'projector.events.3'],
+  ...['saga-processor.events', 'notifier.events', 'notifier.replays'],
+  ...['agent.events', 'knowledge.events', 'pattern.events', 'notification.events'],
+  'tasks.provision_sandbox_environment',
+]
+
+/** An event that could be ours, and is in no stream. */
+const forged = (n: number): string =>
+  JSON.stringify({
+    event_id: randomUUID(),
+    event_type: 'journey.stage_promoted',
+    event_version: '1.0',
+    timestamp: new Date().toISOString(),
+    source: 'a stranger',
+    data: { client_id: `forged-${n}`, episode: 1, from_stage: 'sandbox', to_stage: 'pilot', visit: 1, reason: 'a lie' },
+    metadata: { stream: `journey-forged-${n}`, revision: n % 3, position: String(n) },
+  })
+
+/**
+ * Messages that no reader can make sense of, from one number up to another: half of them for the queue of commands, half straight
+ * into the other queues, where every other one is a forged event.
+ */
+export function* malformedMessages(from: number, to: number): Generator<Rubbish> {
+  for (let n = from; n < to; n++) {
+    const isCommand = n % 2 === 0
+    const body = !isCommand && n % 4 === 1 ? forged(n) : ways[(n >> 2) % ways.length]!(n)
+    const commandKey = n % 5 === 0 ? 'no.such.command' : 'journey.hold'
     yield {
-      key,
+      exchange: isCommand ? 'journey.commands' : '',
+      key: isCommand ? commandKey : queues[(n >> 1) % queues.length]!,
       body: typeof body === 'string' ? Buffer.from(body) : body,
       properties: { persistent: true, contentType: 'application/json', headers: n % 7 === 0 ? { 'x-odd': n } : {} },
     }

@@ -1,5 +1,6 @@
 import { stages } from '@journey/domain'
 import { waitingKinds } from '../journeys/waiting.js'
+import { forecastOutcomes } from '../triage/forecast/forecast.js'
 
 // What the answers look like. These schemas describe; a spec holds real answers against them.
 
@@ -57,6 +58,65 @@ const evaluation = every({
 })
 
 const deadLetterState = { type: 'string', enum: ['open', 'retrying', 'resolved', 'discarded'] } as const
+
+const forecastOutcome = {
+  type: 'string',
+  enum: [...forecastOutcomes],
+  description:
+    '`changes` and `nothing`: settled, with and without effect; `refused`: a rule says no; `fails`: it would die again; `waits`: nobody is there to take it; `not_possible`: the retry itself would be refused; `unknown`: nobody here can tell',
+}
+
+const forecast = {
+  id: text,
+  kind: { type: 'string', enum: ['message', 'stream'] },
+  queue: text,
+  type: nullable(text),
+  outcome: forecastOutcome,
+  says: { type: 'string', description: 'In one sentence, for people' },
+  error: nullable(every({ code: text, message: text, details: listOf(detail) })),
+  command: nullable(
+    every({
+      command_id: text,
+      command_type: text,
+      status: commandStatus,
+      stream: nullable(text),
+      revision: nullable(integer),
+      known: nullable(every({ status: commandStatus, claimed_by: nullable(text), claimed_at: nullable(instant) })),
+    }),
+  ),
+  events: listOf(
+    every({ type: { type: 'string', description: 'As stored' }, stream: text, revision: integer, data: object }),
+  ),
+  tables: { type: 'object', additionalProperties: integer, description: 'Rows that would be written' },
+  commands: listOf(
+    every({
+      command_id: text,
+      command_type: text,
+      when: text,
+      known: { type: 'boolean', description: 'Heard of before: it acts no second time' },
+    }),
+  ),
+  tasks: listOf(
+    every({
+      work_id: text,
+      task_id: text,
+      attempt: integer,
+      intent: text,
+      agents: { ...listOf(text), description: 'Alive, to take it' },
+      known: { type: 'boolean', description: 'It was handed out before' },
+    }),
+  ),
+  deliveries: listOf(
+    every({
+      channel: text,
+      target: text,
+      event_type: text,
+      state: { type: 'string', enum: ['pending', 'disabled'] },
+      known: { type: 'boolean', description: 'Told before: it is not told again' },
+      payload: object,
+    }),
+  ),
+}
 
 const deadLetterContent = every({
   encoding: { type: 'string', enum: ['json', 'text', 'base64'] },
@@ -398,6 +458,23 @@ export const schemas: Record<string, object> = {
     retry: { ...nullable(integer), description: 'The how manieth retry' },
     command_id: nullable(text),
   }),
+  DeadLetterForecast: every(forecast),
+  DeadLetterForecasts: every({
+    total: { ...integer, description: 'Open ones that the filter leaves' },
+    shown: integer,
+    cut: { type: 'boolean', description: 'There are more than are shown' },
+    summary: listOf(every({ outcome: forecastOutcome, code: nullable(text), count: integer })),
+    items: listOf(ref('DeadLetterForecast')),
+  }),
+  ControlAction: every({
+    id: integer,
+    action: { type: 'string', enum: ['pause', 'resume', 'reload'] },
+    services: { ...nullable(listOf(text)), description: 'Null: all of them' },
+    log_level: nullable(text),
+    reason: nullable(text),
+    actor,
+    at: instant,
+  }),
   Replay: every({
     id: text,
     consumer: text,
@@ -550,6 +627,17 @@ export const schemas: Record<string, object> = {
     jobs: told({ running: { ...integer, description: 'Retries of many dead letters' } }),
     replays: told({ running: listOf(replayInStats), paused: listOf(replayInStats) }),
     order: told({ gaps_healed: integer, duplicates_dropped: integer }),
+    paused: told({
+      items: listOf(
+        every({
+          service: text,
+          instances: { ...integer, description: 'That say of themselves that they are paused' },
+          by: { ...nullable(text), description: 'Null where it was a bare broadcast, or a service waits to know' },
+          reason: nullable(text),
+          since: nullable(instant),
+        }),
+      ),
+    }),
     breakers: told({
       items: listOf(
         every({

@@ -52,6 +52,7 @@ export const filterParameters = {
 const tags = ['dead letters']
 const params = { type: 'object', properties: { id: { type: 'string' } } } as const
 const reason = { type: 'string', minLength: 1, maxLength: 2000, pattern: '^[^\\u0000]*$' } as const
+const dryRun = { type: 'boolean', description: 'Tell what it would come to, and do nothing' } as const
 const body = (properties: object, required: readonly string[] = []) => ({
   type: 'object',
   additionalProperties: false,
@@ -63,7 +64,7 @@ type Paged = { limit: number; cursor?: string }
 type Id = { id: string }
 
 export const deadLetterRoutes = (app: FastifyInstance, db: Database['db'], triage: Triage): void => {
-  jobRoutes(app, db)
+  jobRoutes(app, db, triage)
   app.get<{ Querystring: AskedFilter & Paged }>(
     '/dead-letters',
     {
@@ -125,7 +126,7 @@ export const deadLetterRoutes = (app: FastifyInstance, db: Database['db'], triag
     },
   )
 
-  app.post<{ Params: Id; Body: { reason?: string } }>(
+  app.post<{ Params: Id; Body: { reason?: string; dry_run?: boolean } }>(
     '/dead-letters/:id/retry',
     {
       preValidation: optionalBody,
@@ -133,13 +134,14 @@ export const deadLetterRoutes = (app: FastifyInstance, db: Database['db'], triag
         tags,
         summary: 'Send a message back to where it died, or try a parked stream again',
         description:
-          'It is `resolved` once its consumer has settled it; one that dies again is `open` again with one try more.',
+          'It is `resolved` once its consumer has settled it; one that dies again is `open` again with one try more. With `dry_run` it is done and taken back: the answer tells what would be written, refused or sent, and nothing is, no try counts, and no action is noted.',
         params,
-        body: body({ reason }),
-        response: answers({ 202: 'DeadLetterActing' }),
+        body: body({ reason, dry_run: dryRun }),
+        response: answers({ 200: 'DeadLetterForecast', 202: 'DeadLetterActing' }),
       },
     },
     async (request, reply) => {
+      if (request.body.dry_run === true) return triage.foresee(request.params.id)
       const acting = await triage.retry(request.params.id, byOf(request))
       return reply.code(202).send(acting)
     },
@@ -177,15 +179,15 @@ export const deadLetterRoutes = (app: FastifyInstance, db: Database['db'], triag
   )
 }
 
-const jobRoutes = (app: FastifyInstance, db: Database['db']): void => {
-  app.post<{ Body: { filter: AskedFilter; rate?: string; stop_after?: number; reason?: string } }>(
+const jobRoutes = (app: FastifyInstance, db: Database['db'], triage: Triage): void => {
+  app.post<{ Body: { filter: AskedFilter; rate?: string; stop_after?: number; reason?: string; dry_run?: boolean } }>(
     '/dead-letters/retry',
     {
       schema: {
         tags,
         summary: 'Retry every open one that a filter leaves',
         description:
-          'A job: its set is frozen now, each is retried once, and it goes on after a crash. It stops once `stop_after` of them have failed again.',
+          'A job: its set is frozen now, each is retried once, and it goes on after a crash. It stops once `stop_after` of them have failed again. With `dry_run` the first 100 are foreseen instead, each for itself on the state as it is now, and nothing is retried.',
         body: body(
           {
             filter: body(filterParameters),
@@ -198,14 +200,16 @@ const jobRoutes = (app: FastifyInstance, db: Database['db']): void => {
             },
             stop_after: { type: 'integer', minimum: 1, maximum: 1_000_000, default: 20 },
             reason,
+            dry_run: dryRun,
           },
           ['filter'],
         ),
-        response: answers({ 202: 'DeadLetterJob' }),
+        response: answers({ 200: 'DeadLetterForecasts', 202: 'DeadLetterJob' }),
       },
     },
     async (request, reply) => {
-      const { filter, rate = defaultRate, stop_after = 20 } = request.body
+      const { filter, rate = defaultRate, stop_after = 20, dry_run = false } = request.body
+      if (dry_run) return triage.foreseeMany(filterOf(filter))
       const { actor, reason } = byOf(request)
       const job = await requestDeadLetterJob(db, {
         id: randomUUID(),
@@ -257,7 +261,7 @@ export const byOf = (request: FastifyRequest<{ Body: { reason?: string } }>) => 
 })
 
 /** Nothing said is nothing to say. */
-const optionalBody = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
+export const optionalBody = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
   request.body ??= {}
   done()
 }

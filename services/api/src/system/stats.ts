@@ -1,4 +1,4 @@
-import { retrySteps, selectionOf } from '@journey/contracts'
+import { pausableServices, retrySteps, selectionOf } from '@journey/contracts'
 import { backlogAfter, type EventStore } from '@journey/event-store'
 import {
   activeByStage,
@@ -8,6 +8,7 @@ import {
   parkedOverview,
   runningDeadLetterJobs,
   serviceReports,
+  standingOrders,
   type Database,
   type ServiceReport,
 } from '@journey/read-model'
@@ -50,7 +51,7 @@ export const createStats = (sources: Sources, freshForMs = 1_000): (() => Promis
 
 const look = async ({ db, store, readQueues, checks, limitMs = 250 }: Sources) => {
   const told = <T extends object>(work: () => Promise<T>) => within(limitMs, work)
-  const [servers, journeys, reports, queues, relay, parked, deadLetters, jobs, replays] = await Promise.all([
+  const [servers, journeys, reports, queues, relay, parked, deadLetters, jobs, replays, orders] = await Promise.all([
     told(async () => ({ checks: (await readiness(checks)).checks })),
     told(async () => ({ active: Object.fromEntries(await activeByStage(db)) })),
     told(async () => ({ reports: await serviceReports(db) })),
@@ -84,6 +85,7 @@ const look = async ({ db, store, readQueues, checks, limitMs = 250 }: Sources) =
       })
       return { running: running.map(view), paused: paused.map(view) }
     }),
+    told(async () => ({ orders: await standingOrders(db, pausableServices) })),
   ])
   const alive = reports.status === 'known' ? reports.reports.filter(({ silent }) => !silent) : []
   const fromReports = <T extends object>(read: (alive: readonly ServiceReport[]) => T): Told<T> =>
@@ -114,6 +116,10 @@ const look = async ({ db, store, readQueues, checks, limitMs = 250 }: Sources) =
       gaps_healed: summed(all, 'journey_projection_events_total', { outcome: 'healed' }),
       duplicates_dropped: summed(all, 'journey_projection_events_total', { outcome: 'duplicate' }),
     })),
+    paused: pausedOf(
+      orders,
+      fromReports((all) => ({ all })),
+    ),
     breakers: fromReports((all) => ({ items: breakersOf(all) })),
   }
 }
@@ -155,6 +161,29 @@ const retriesOf = (queues: Told<{ items: QueueFigures[] }>): Told<{ items: Retri
 }
 
 type Retries = { queue: string; delay: string; waiting: number }
+
+type Orders = { orders: Awaited<ReturnType<typeof standingOrders>> }
+
+/** The services that somebody wants paused, and those of which an instance says that it is. */
+const pausedOf = (
+  orders: Told<Orders>,
+  reports: Told<{ all: readonly ServiceReport[] }>,
+): Told<{
+  items: { service: string; instances: number; by: string | null; reason: string | null; since: string | null }[]
+}> => {
+  if (orders.status === 'unknown') return orders
+  if (reports.status === 'unknown') return reports
+  const items = pausableServices.flatMap((service) => {
+    const instances = summed(
+      reports.all.filter((one) => one.service === service),
+      'journey_bus_consumers_paused',
+    )
+    const order = orders.orders.find((one) => one.service === service && one.action === 'pause')
+    const { actor = null, reason = null, at = null } = order ?? {}
+    return at !== null || instances > 0 ? [{ service, instances, by: actor, reason, since: at }] : []
+  })
+  return { status: 'known', items }
+}
 
 /** Of consumers, which pause while a server is away, and of channels to the world outside. */
 const breakersOf = (alive: readonly ServiceReport[]) =>

@@ -1,7 +1,8 @@
 import type { Storage } from '@journey/archive'
-import { commandQueue, exchanges, type CommandAnswer, type Recorded } from '@journey/contracts'
+import { commandQueue, exchanges, loadConfiguration, type CommandAnswer, type Recorded } from '@journey/contracts'
 import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
+import { crmChannel } from '@journey/handlers'
 import { createConnection, createManagement, createPublisher, queueExists } from '@journey/messaging'
 import { createCuttableLink, openTestBroker, type CuttableLink, type TestBroker } from '@journey/messaging/testing'
 import { migrate } from '@journey/migrations'
@@ -18,12 +19,15 @@ import {
 } from '@journey/read-model'
 import { createRegistry, silentLog } from '@journey/runtime'
 import type { FastifyInstance } from 'fastify'
+import { fileURLToPath } from 'node:url'
+import { createBroadcast } from '../control/broadcast.js'
 import { createDesk } from '../desk.js'
 import { createFreshness } from '../journeys/freshness.js'
 import { createFeed } from '../events/feed.js'
 import { createServer } from '../server.js'
 import { createReadQueues } from '../system/queues.js'
 import { createStats } from '../system/stats.js'
+import { createForecaster } from '../triage/forecast/forecaster.js'
 import { createTriage, type Triage } from '../triage/triage.js'
 
 /** An API of its own on real servers, both reached through links that can be cut. */
@@ -73,14 +77,22 @@ export const withHouse = async (
     readMissing: (stream, from, to) =>
       Promise.resolve(known.filter((one) => one.stream === stream && one.revision >= from && one.revision <= to)),
   })
+  const store = createEventStore({ url: testEventStoreUrl(), log })
   const triage = createTriage({
     db: database.db,
     publisher,
+    forecaster: createForecaster({
+      db: database.db,
+      store,
+      configuration: loadConfiguration(fileURLToPath(new URL('../../../../infra/config', import.meta.url)), {}),
+      channels: [crmChannel({ url: 'https://crm.example/hook?key=1', isEnabled: true })],
+      aliveWithinMs: 30_000,
+      now: () => new Date(),
+    }),
     freeStream: (stream) => retryParked(consumerOf(database.db), stream),
     now: () => new Date(),
     log,
   })
-  const store = createEventStore({ url: testEventStoreUrl(), log })
   const checks = { database: () => database.check(), broker: () => connection.check() }
   const app = await createServer({
     stages: [{ stage_id: 'sandbox', name: 'Sandbox', duration_target_days: 15 }],
@@ -89,6 +101,7 @@ export const withHouse = async (
     triage,
     freshness: createFreshness(database.db),
     checks,
+    broadcast: createBroadcast({ db: database.db, publisher, log }),
     events: {
       store,
       positionBefore: (at) => positionBefore(database.db, at),

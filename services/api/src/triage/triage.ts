@@ -7,20 +7,25 @@ import {
   discardDeadLetter,
   discardStream,
   editDeadLetter,
+  nextRetryOf,
   notePublished,
   noteStreamAction,
+  openDeadLetters,
   parkedStreamIn,
   parkedStreamOf,
   withdrawRetry,
   type Acted,
   type By,
   type Database,
+  type DeadLetterFilter,
   type Retry,
 } from '@journey/read-model'
 import { codeOf, familyOf, type Log } from '@journey/runtime'
 import { randomUUID } from 'node:crypto'
 import { isUuid } from '../paging.js'
-import { problem, type ProblemError } from '../problems.js'
+import { problem, ProblemError } from '../problems.js'
+import type { Forecast, ForecastOutcome, Foreseen } from './forecast/forecast.js'
+import type { Forecaster } from './forecast/forecaster.js'
 import { publicationOf } from './publication.js'
 
 /** What an action has made of a dead letter. A freed stream is `resolved`; one that could not be freed is `open` as before. */
@@ -42,6 +47,14 @@ export interface Triage {
    * @throws 404 `dead_letter/unknown`, 409 `dead_letter/not_open`, `dead_letter/task_over`; `broker/unroutable`: it is open again
    */
   retry(id: string, by: By, also?: Parameters<typeof beginRetry>[3]): Promise<Acting>
+  /**
+   * What a retry would come to now, found out by doing it and taking it back: nothing is sent, counted or written down.
+   *
+   * @throws 404 `dead_letter/unknown`, 409 `dead_letter/not_open`; unavailable when a server is away
+   */
+  foresee(id: string): Promise<Forecast>
+  /** The same of the first of many, each for itself on the state as it is now. */
+  foreseeMany(filter: DeadLetterFilter): Promise<ForecastOfMany>
   /** Publishes a stored retry; says whether it is safe on the bus now. @throws as `retry`, when it can never be */
   publish(retry: Retry, by: By): Promise<boolean>
   /**
@@ -60,15 +73,30 @@ export interface Triage {
   edit(id: string, body: JsonObject, by: By): Promise<Acting>
 }
 
+/** Forecasts of the first of many, and how often each outcome came; `cut`: there are more, of which nothing is said. */
+export type ForecastOfMany = {
+  total: number
+  shown: number
+  cut: boolean
+  summary: { outcome: ForecastOutcome; code: string | null; count: number }[]
+  items: Forecast[]
+}
+
+/** How many of many are foreseen, and for how long: somebody waits for the answer. */
+const mostForeseen = 100
+const foreseenWithinMs = 20_000
+const foreseenAtOnce = 4
+
 export const createTriage = (options: {
   db: Database['db']
   publisher: Publisher
+  forecaster: Forecaster
   /** Tries a parked stream again. */
   freeStream: (stream: string) => Promise<unknown>
   now: () => Date
   log: Log
 }): Triage => {
-  const { db, publisher, freeStream, now, log } = options
+  const { db, publisher, forecaster, freeStream, now, log } = options
 
   const publish: Triage['publish'] = async (retry, by) => {
     const { exchange, key, body, properties } = publicationOf(retry)
@@ -110,18 +138,43 @@ export const createTriage = (options: {
     return found.row
   }
 
+  const foreseeMessage = async (row: Awaited<ReturnType<typeof known>>): Promise<Foreseen> => {
+    if (row.reason === 'poison') return deadly
+    if (!isTaskOver(row, now())) return forecaster.message(nextRetryOf(row))
+    const { code, detail: message } = taskOver().problem
+    return { outcome: 'not_possible', says: message, error: { code, message, details: [] } }
+  }
+
+  const foresee: Triage['foresee'] = async (id) => {
+    const stream = parkedStreamIn(id)
+    if (stream !== undefined) {
+      const parked = await parkedStreamOf(db, stream)
+      if (!parked) throw unknown()
+      const foreseen = parked.row.code === 'projection/poison' ? deadly : await forecaster.stream(stream)
+      return forecastOf({ id, kind: 'stream', queue: parked.row.consumer, type: null }, foreseen)
+    }
+    const row = await known(id)
+    if (row.state !== 'open') done({ refused: row.state })
+    return forecastOf({ id, kind: 'message', queue: row.queue, type: row.type }, await foreseeMessage(row))
+  }
+
   return {
     publish,
+    foresee,
+    foreseeMany: async (filter) => {
+      const { ids, total } = await openDeadLetters(db, filter, mostForeseen)
+      const until = performance.now() + foreseenWithinMs
+      const items: Forecast[] = []
+      for (let from = 0; from < ids.length && performance.now() < until; from += foreseenAtOnce) {
+        const some = ids.slice(from, from + foreseenAtOnce)
+        items.push(...(await Promise.all(some.map((id) => foresee(id).catch(settledMeanwhile)))).flat())
+      }
+      return { total, shown: items.length, cut: items.length < total, summary: summaryOf(items), items }
+    },
     retry: async (id, by, also) => {
       const stream = parkedStreamIn(id)
       if (stream !== undefined) return retryStream(id, stream, by)
-      const { queue, body } = await known(id)
-      if (isTaskQueue(queue) && isOver(body, now()))
-        throw problem(
-          409,
-          'dead_letter/task_over',
-          'The deadline of this attempt has passed, and what became of it is decided: retry the task of its unit of work, and discard this',
-        )
+      if (isTaskOver(await known(id), now())) throw taskOver()
       const retry = done(await beginRetry(db, id, by, also))
       await publish(retry, by)
       return { id, state: 'retrying', retry: retry.retry, command_id: retry.command_id }
@@ -164,6 +217,47 @@ const done = <Done>(acted: Acted<Done>): Done => {
     state,
   })
 }
+
+const forecastOf = (whose: Pick<Forecast, 'id' | 'kind' | 'queue' | 'type'>, foreseen: Foreseen): Forecast => ({
+  ...{ error: null, command: null, events: [], tables: {}, commands: [], tasks: [], deliveries: [] },
+  ...foreseen,
+  ...whose,
+  type: foreseen.type ?? whose.type,
+})
+
+/** To find out what kills its handler would kill this process, and with a filter again and again. */
+const deadly: Foreseen = {
+  outcome: 'unknown',
+  says: 'It has ended its handler again and again, so it is not tried here: mend the cause, then retry it',
+}
+
+/** Closed or retried while the others were foreseen: no matter any more. */
+const settledMeanwhile = (error: unknown): Forecast[] => {
+  if (error instanceof ProblemError) return []
+  throw error
+}
+
+const summaryOf = (items: readonly Forecast[]): ForecastOfMany['summary'] => {
+  const groups = new Map<string, ForecastOfMany['summary'][number]>()
+  for (const { outcome, error } of items) {
+    const code = error?.code ?? null
+    const key = `${outcome} ${code}`
+    const group = groups.get(key)
+    if (group) group.count++
+    else groups.set(key, { outcome, code, count: 1 })
+  }
+  return [...groups.values()].sort((a, b) => b.count - a.count)
+}
+
+const taskOver = (): ProblemError =>
+  problem(
+    409,
+    'dead_letter/task_over',
+    'The deadline of this attempt has passed, and what became of it is decided: retry the task of its unit of work, and discard this',
+  )
+
+const isTaskOver = ({ queue, body }: { queue: string; body: Buffer }, now: Date): boolean =>
+  isTaskQueue(queue) && isOver(body, now)
 
 const isTaskQueue = (queue: string): boolean => /^(tasks|agent)\./.test(queue)
 

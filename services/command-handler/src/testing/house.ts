@@ -21,6 +21,7 @@ export type Process = { pid: number; kill: (signal?: NodeJS.Signals) => Promise<
 export type House = {
   db: Database['db']
   databaseUrl: string
+  amqpUrl: string
   store: EventStore
   broker: TestBroker
   /** By the correlation id that `publish` gave, the last one; `heard` has all. */
@@ -87,6 +88,7 @@ export const openHouse = async ({ isServed = true }: { isServed?: boolean } = {}
   return {
     db: database.db,
     databaseUrl: own.url,
+    amqpUrl: vhost.url,
     store,
     broker,
     answers,

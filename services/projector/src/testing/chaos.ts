@@ -4,9 +4,16 @@ import { isDeepStrictEqual } from 'node:util'
 import { exchanges, fromStored, projectorQueue, type Stored } from '@journey/contracts'
 import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore } from '@journey/event-store'
-import { createLyingBroker, eventually, openTestBroker, type Lie } from '@journey/messaging/testing'
+import {
+  createLyingBroker,
+  eventually,
+  openTestBroker,
+  randomOf,
+  temperOf,
+  type ChaosResult,
+} from '@journey/messaging/testing'
 import { migrate } from '@journey/migrations'
-import { createDatabase } from '@journey/read-model'
+import { createDatabase, relayProofs } from '@journey/read-model'
 import {
   actions,
   actualRows,
@@ -26,9 +33,6 @@ const queue = projectorQueue(0)
 const settledWithinMs = 30_000
 /** Histories are stored while those before are published. */
 const preparedAhead = 3
-
-/** What a run of chaos has seen: the first seed whose read model was not what the streams tell, if there was one. */
-export type ChaosResult = { seeds: number; told: Record<Lie, number>; failed?: { seed: number; why: string } }
 
 /**
  * Runs the projector behind a lying broker, once for each seed: a small history is stored and published, and the broker drops, repeats
@@ -65,8 +69,9 @@ export const runChaos = async ({
   const { service } = build(readSettings(Settings, env))
   await service.start()
   const broker = await openTestBroker(vhost.url)
+  const proofs = await relayProofs(db)()
   const publish = (event: Stored): Promise<void> => {
-    const { key, body, properties } = publicationOf(event)
+    const { key, body, properties } = publicationOf(event, proofs)
     return broker.publish(exchanges.events.name, key, body, properties)
   }
 
@@ -145,33 +150,6 @@ const movesOf = (random: () => number): Move[] =>
     action: n < 2 ? 'start' : actions[Math.floor(random() * actions.length)]!,
     pick: Math.floor(random() * 17),
   }))
-
-/** Each seed lies in its own way: mostly by this, seldom by that; it kills little, since a reconnect takes its time. */
-const temperOf = (random: () => number): (() => Lie) => {
-  const shares: [Lie, number][] = [
-    ['drop', random() * 0.3],
-    ['duplicate', random() * 0.3],
-    ['delay', random() * 0.4],
-    ['kill_channel', random() < 0.3 ? 0.05 : 0],
-    ['kill_connection', random() < 0.15 ? 0.04 : 0],
-  ]
-  return () => {
-    let left = random()
-    for (const [lie, share] of shares) if ((left -= share) < 0) return lie
-    return 'pass'
-  }
-}
-
-/** mulberry32: the same numbers for the same seed, everywhere. */
-const randomOf = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 const differenceOf = (actual: Record<string, string[]>, expected: Record<string, string[]>): string =>
   Object.keys(expected)

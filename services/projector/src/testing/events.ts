@@ -2,7 +2,9 @@ import {
   bucketKey,
   bucketOf,
   partitionKeyOf,
+  proofHeader,
   toBus,
+  type Proofs,
   type Recorded,
   type Stored,
   type StoredMetadata,
@@ -30,10 +32,13 @@ export const stored = async (store: EventStore, log: readonly Recorded[]): Promi
   return all.sort((a, b) => (a.position < b.position ? -1 : 1))
 }
 
-/** An event as the relay publishes it to `journey.events`. */
-export const publicationOf = (event: Stored) => {
-  const body = toBus(event)!
-  const clientId = body.data.client_id
+/** An event as the relay publishes it to `journey.events`; without proofs, as it did before there were any. */
+export const publicationOf = (event: Stored, proofs?: Proofs) => {
+  const told = toBus(event)!
+  const body = Buffer.from(JSON.stringify(told))
+  const clientId = told.data.client_id
   const group = partitionKeyOf(event.stream, typeof clientId === 'string' ? clientId : undefined)
-  return { key: body.event_type, body, properties: { messageId: event.id, CC: [bucketKey(bucketOf(group))] } }
+  const place = { stream: event.stream, revision: event.revision, position: String(event.position) }
+  const headers = { ...place, ...(proofs && { [proofHeader]: proofs.of({ id: event.id, ...place }, body) }) }
+  return { key: told.event_type, body, properties: { messageId: event.id, headers, CC: [bucketKey(bucketOf(group))] } }
 }

@@ -1,4 +1,4 @@
-import { ownedBy, projectorQueue, topologyFor } from '@journey/contracts'
+import { ownedBy, projectorQueue, standingOf, topologyFor } from '@journey/contracts'
 import { createEventStore } from '@journey/event-store'
 import { createBatchConsumer, createConnection } from '@journey/messaging'
 import {
@@ -9,6 +9,7 @@ import {
   noteBegun,
   parkUntried,
   readModelConsumer,
+  relayProofs,
   takeBackBegun,
 } from '@journey/read-model'
 import { inOrder, silentLog } from '@journey/runtime'
@@ -48,9 +49,11 @@ const handle = createProjector({
       forget: (streams) => forgetBegun(db, service, streams),
     },
   }),
+  proofs: relayProofs(db),
+  standing: (claimed) => standingOf((stream, range) => store.read(stream, range), claimed),
   deadLetter: () => Promise.reject(new Error('there is nothing unreadable')),
   resolved: () => Promise.resolve(),
-  meters: { applied: () => undefined, unreadable: () => undefined },
+  meters: { applied: () => undefined, unreadable: () => undefined, unproven: () => undefined },
   service,
   now: () => new Date(),
   log,

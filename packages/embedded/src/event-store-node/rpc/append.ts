@@ -1,33 +1,24 @@
-import type { ServerReadableStream, sendUnaryData } from '@grpc/grpc-js'
 import type { AppendReq, AppendResp } from '@eventstore/db-client/generated/streams_pb.js'
 import type { WriteOutcome } from '../apply-request.js'
 import type { Expected } from '../decide-append.js'
+import type { Call } from '../grpc/call.js'
 import type { ProposedEvent } from '../recorded-event.js'
 import type { Writer } from '../writer.js'
-import { shared, streams } from './generated.js'
+import { read, shared, streams } from './generated.js'
 import { isStreamName, nameOf } from './identifiers.js'
 import { maxAppendBytes, toProposed } from './proposals.js'
 import { appendTooBig, invalidArgument, streamDeleted } from './statuses.js'
 
-type Call = ServerReadableStream<AppendReq, AppendResp>
-
 /** The classic append: options, then one message per event, answered when the client has said everything. */
 export const append =
-  (writer: Writer, fail: (error: unknown) => Error) =>
-  (call: Call, answer: sendUnaryData<AppendResp>): void => {
+  (writer: Writer) =>
+  (call: Call): void => {
     let target: { stream: string; expected: Expected } | undefined
     const events: ProposedEvent[] = []
     let bytes = 0
-    let isAnswered = false
-    const refuse = (error: unknown): void => {
-      if (isAnswered) return
-      isAnswered = true
-      answer(fail(error))
-      call.resume() // what still comes is thrown away
-    }
-    call.on('data', (request: AppendReq) => {
-      if (isAnswered) return
-      try {
+    call.receive(
+      (message) => {
+        const request = read(streams.AppendReq, message)
         const options = request.getOptions()
         const proposed = request.getProposedMessage()
         if (options) target = targetOf(options)
@@ -37,29 +28,19 @@ export const append =
         bytes += event.data.length
         if (bytes > maxAppendBytes) throw appendTooBig(maxAppendBytes)
         events.push(event)
-      } catch (error) {
-        refuse(error)
-      }
-    })
-    call.on('error', () => (isAnswered = true))
-    call.on('cancelled', () => (isAnswered = true))
-    call.on('end', () => {
-      if (isAnswered) return
-      if (!target) {
-        refuse(invalidArgument('An append without options'))
-        return
-      }
-      const { stream, expected } = target
-      writer.submit({ kind: 'append', stream, expected, events }).then((outcome) => {
-        if (isAnswered) return
-        if (outcome.kind === 'deleted') {
-          refuse(streamDeleted(stream))
-          return
-        }
-        isAnswered = true
-        answer(null, responseTo(outcome, expected))
-      }, refuse)
-    })
+      },
+      () => {
+        if (!target) throw invalidArgument('An append without options')
+        const { stream, expected } = target
+        writer.submit({ kind: 'append', stream, expected, events }).then(
+          (outcome) => {
+            if (outcome.kind === 'deleted') call.fail(streamDeleted(stream))
+            else call.end(responseTo(outcome, expected).serializeBinary())
+          },
+          (error: unknown) => call.fail(error),
+        )
+      },
+    )
   }
 
 const targetOf = (options: AppendReq.Options): { stream: string; expected: Expected } => {

@@ -1,24 +1,26 @@
-import type { ServerDuplexStream } from '@grpc/grpc-js'
 import anyMessage from 'google-protobuf/google/protobuf/any_pb.js'
 import emptyMessage from 'google-protobuf/google/protobuf/empty_pb.js'
 import type { Code } from '@eventstore/db-client/generated/code_pb.js'
-import type { BatchAppendReq, BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js'
-import type { UUID } from '@eventstore/db-client/generated/shared_pb.js'
 import { familyOf } from '@journey/runtime'
 import type { WriteOutcome } from '../apply-request.js'
 import type { Expected } from '../decide-append.js'
+import type { Call } from '../grpc/call.js'
 import type { ProposedEvent } from '../recorded-event.js'
 import type { Writer } from '../writer.js'
-import { codes, shared, statusMessages, streams } from './generated.js'
-import { identifierOf, isStreamName, nameOf, uuidOf } from './identifiers.js'
-import { Outgoing } from './outgoing.js'
-import { maxAppendBytes, toProposed } from './proposals.js'
-
-type Call = ServerDuplexStream<BatchAppendReq, BatchAppendResp>
+import {
+  decodeBatchAppend,
+  encodeRefused,
+  encodeWritten,
+  type BatchAppendOptions,
+  type Correlation,
+} from './batch-append-messages.js'
+import { codes, shared, statusMessages } from './generated.js'
+import { identifierOf, isStreamName } from './identifiers.js'
+import { maxAppendBytes } from './proposals.js'
 
 /** An append whose chunks are still coming. */
 type Open = {
-  readonly correlation: UUID
+  readonly correlation: Correlation
   readonly stream: string
   readonly expected: Expected
   readonly deadlineMs: number
@@ -35,41 +37,31 @@ const mostUnansweredBytes = 8 << 20
  * passed over, because the client dies of a second answer.
  */
 export const batchAppend =
-  (writer: Writer, fail: (error: unknown) => Error) =>
+  (writer: Writer) =>
   (call: Call): void => {
     const open = new Map<string, Open>()
-    const out = new Outgoing(call)
     let answers: Uint8Array[] = []
     let unanswered = 0
     let unansweredBytes = 0
     let isClogged = false
     let hasEnded = false
-    let isOver = false
 
     const finish = (): void => {
-      if (isOver || !hasEnded || unanswered > 0) return
+      if (!hasEnded || unanswered > 0) return
       flush()
-      isOver = true
       call.end()
     }
-    const end = (error: unknown): void => {
-      if (isOver) return
-      flush()
-      isOver = true
-      call.emit('error', fail(error))
-    }
     /** The answers of one group come in one turn of the event loop, and go out together. */
-    const answer = (response: BatchAppendResp): void => {
-      if (answers.push(response.serializeBinary()) === 1) process.nextTick(flush)
+    const answer = (response: Uint8Array): void => {
+      if (answers.push(response) === 1) process.nextTick(flush)
     }
     const flush = (): void => {
-      if (!isOver && !out.write(answers)) isClogged = true // the client reads no answers: take no more questions
+      if (!call.send(answers)) isClogged = true // the client reads no answers: take no more questions
       answers = []
       pace()
     }
     const pace = (): void => {
-      if (isClogged || unanswered >= mostUnanswered || unansweredBytes >= mostUnansweredBytes) call.pause()
-      else if (call.isPaused()) call.resume()
+      call.setPaused(isClogged || unanswered >= mostUnanswered || unansweredBytes >= mostUnansweredBytes)
     }
     const submit = (append: Open): void => {
       const { correlation, stream, expected, events } = append
@@ -77,146 +69,112 @@ export const batchAppend =
       unansweredBytes += append.bytes
       pace()
       let isAnswered = false
-      const once = (response: () => BatchAppendResp): void => {
+      const once = (response: Uint8Array): void => {
         if (isAnswered) return
         isAnswered = true
         clearTimeout(timer)
         unanswered--
         unansweredBytes -= append.bytes
-        answer(response())
+        answer(response)
         finish()
       }
       const timer = setTimeout(
-        () => once(() => failure(correlation, stream, errors.timeout())),
+        () => once(failure(correlation, stream, errors.timeout())),
         Math.max(0, append.deadlineMs - Date.now()),
       )
       writer.submit({ kind: 'append', stream, expected, events }).then(
-        (outcome) => once(() => responseTo(append, outcome)),
+        (outcome) => once(responseTo(append, outcome)),
         (error: unknown) => {
           if (familyOf(error) === 'malformed') {
-            once(() => failure(correlation, stream, errors.badRequest()))
+            once(failure(correlation, stream, errors.badRequest()))
             return
           }
           clearTimeout(timer)
-          if (!isAnswered) end(error) // the client repeats all that is unanswered
+          if (isAnswered) return
+          flush()
+          call.fail(error) // the client repeats all that is unanswered
         },
       )
     }
-    const receive = (request: BatchAppendReq): void => {
-      const correlation = request.getCorrelationId()
-      const key = uuidOf(correlation)
-      if (!correlation || key === undefined) return
-      const options = request.getOptions()
-      const known = open.get(key)
+    const receive = (message: Buffer): void => {
+      const request = decodeBatchAppend(message)
+      if (!request) return
+      const { correlation, options, events, isFinal } = request
+      const known = open.get(correlation.id)
       const append = options && !known ? begin(correlation, options) : known
       if (!append) return
+      const refuse = (error: Failure): void => {
+        open.delete(correlation.id)
+        answer(failure(correlation, append.stream, error))
+      }
       if ('refused' in append) {
-        answer(append.refused)
+        refuse(append.refused)
         return
       }
-      open.set(key, append)
-      try {
-        for (const message of request.getProposedMessagesList()) {
-          const event = toProposed(message)
-          append.bytes += event.data.length
-          append.events.push(event)
-        }
-      } catch {
-        open.delete(key)
-        answer(failure(correlation, append.stream, errors.badRequest()))
+      if (!events) {
+        refuse(errors.badRequest())
         return
       }
-      if (append.bytes > maxAppendBytes) {
-        open.delete(key)
-        answer(failure(correlation, append.stream, errors.tooBig()))
-        return
+      for (const event of events) {
+        append.bytes += event.data.length
+        append.events.push(event)
       }
-      if (append.deadlineMs <= Date.now()) {
-        open.delete(key)
-        answer(failure(correlation, append.stream, errors.timeout()))
-        return
+      if (append.bytes > maxAppendBytes) refuse(errors.tooBig())
+      else if (append.deadlineMs <= Date.now()) refuse(errors.timeout())
+      else if (!isFinal) open.set(correlation.id, append)
+      else {
+        open.delete(correlation.id)
+        submit(append)
       }
-      if (!request.getIsFinal()) return
-      open.delete(key)
-      submit(append)
     }
 
-    call.on('data', receive)
-    out.onDrain(() => {
-      isClogged = false
-      pace()
-    })
-    call.on('cancelled', () => (isOver = true))
-    call.on('error', () => (isOver = true))
-    call.on('end', () => {
+    call.receive(receive, () => {
       hasEnded = true
       finish()
     })
+    call.onDrain(() => {
+      isClogged = false
+      pace()
+    })
   }
 
-const begin = (correlation: UUID, options: BatchAppendReq.Options): Open | { refused: BatchAppendResp } => {
-  const stream = nameOf(options.getStreamIdentifier())
-  const expected = expectedOf(options)
-  if (!isStreamName(stream) || expected === undefined)
-    return { refused: failure(correlation, stream, errors.badRequest()) }
-  const deadlineMs = options.getDeadline()?.toDate().getTime() ?? Date.now() + defaultDeadlineMs
-  return { correlation, stream, expected, deadlineMs, events: [], bytes: 0 }
-}
+const begin = (
+  correlation: Correlation,
+  { stream, expected, deadlineMs = Date.now() + defaultDeadlineMs }: BatchAppendOptions,
+): Open | { stream: string | undefined; refused: Failure } =>
+  isStreamName(stream) && expected !== undefined
+    ? { correlation, stream, expected, deadlineMs, events: [], bytes: 0 }
+    : { stream, refused: errors.badRequest() }
 
 /** For callers that name no deadline; the client always does. */
 const defaultDeadlineMs = 10_000
 
-const expectedOf = (options: BatchAppendReq.Options): Expected | undefined => {
-  if (options.hasStreamPosition()) return BigInt(options.getStreamPosition())
-  if (options.hasNoStream()) return 'no_stream'
-  if (options.hasAny()) return 'any'
-  return options.hasStreamExists() ? 'stream_exists' : undefined
-}
-
-const responseTo = ({ correlation, stream, expected }: Open, outcome: WriteOutcome): BatchAppendResp => {
+const responseTo = ({ correlation, stream, expected }: Open, outcome: WriteOutcome): Buffer => {
   switch (outcome.kind) {
     case 'deleted':
       return failure(correlation, stream, errors.deleted(stream))
     case 'wrong_version':
       return failure(correlation, stream, errors.wrongVersion(expected, outcome.current))
-    case 'written': {
-      const success = new streams.BatchAppendResp.Success()
-      if (outcome.revision < 0n) success.setNoStream(new emptyMessage.Empty())
-      else success.setCurrentRevision(String(outcome.revision))
-      if (outcome.position === undefined) success.setNoPosition(new emptyMessage.Empty())
-      else {
-        const position = new shared.AllStreamPosition()
-        position.setCommitPosition(String(outcome.position))
-        position.setPreparePosition(String(outcome.position))
-        success.setPosition(position)
-      }
-      const response = responseFor(correlation, stream)
-      response.setSuccess(success)
-      return response
-    }
+    case 'written':
+      return encodeWritten(correlation, stream, outcome)
   }
-}
-
-const responseFor = (correlation: UUID, stream: string | undefined): BatchAppendResp => {
-  const response = new streams.BatchAppendResp()
-  response.setCorrelationId(correlation)
-  if (stream !== undefined) response.setStreamIdentifier(identifierOf(stream))
-  return response
 }
 
 /** The client tells failures apart by the type of their detail alone. */
 type Failure = { code: Code; message: string; detail: { serializeBinary(): Uint8Array }; type?: string }
 
-const failure = (correlation: UUID, stream: string | undefined, { code, message, detail, type }: Failure) => {
+const failure = (
+  correlation: Correlation,
+  stream: string | undefined,
+  { code, message, detail, type }: Failure,
+): Buffer => {
   const packed = new anyMessage.Any()
   packed.pack(detail.serializeBinary(), `event_store.client.${type ?? message}`)
   const status = new statusMessages.Status()
   status.setCode(code)
   status.setMessage(message)
   status.setDetails(packed)
-  const response = responseFor(correlation, stream)
-  response.setError(status)
-  return response
+  return encodeRefused(correlation, stream, status.serializeBinary())
 }
 
 const errors = {

@@ -2,6 +2,7 @@ import type { Delivery } from '../links.js'
 import type { RecordedEvent } from '../recorded-event.js'
 import { streams } from './generated.js'
 import { identifierOf } from './identifiers.js'
+import { bigVarintSize, fieldSize, varintSize, writeBytes, writeHead, writeNumber } from './wire.js'
 
 /**
  * `ReadResp` as bytes. Events are written by hand, since they are nearly all that a node sends and the generated code takes
@@ -22,8 +23,7 @@ export const encodeDelivery = ({ event, link }: Delivery, form: UuidForm): Buffe
   let at = writeHead(out, 0, 1, size) // ReadResp.event
   if (eventBytes) at = writeBytes(out, at, 1, eventBytes) // ReadEvent.event
   if (linkBytes) at = writeBytes(out, at, 2, linkBytes) // ReadEvent.link
-  out[at++] = (3 << 3) | 0 // ReadEvent.commit_position
-  writeBigVarint(out, at, position)
+  writeNumber(out, at, 3, position) // ReadEvent.commit_position
   return out
 }
 
@@ -57,12 +57,9 @@ const encodeRecorded = (event: RecordedEvent, form: UuidForm): Buffer => {
   at = writeBytes(out, at, idTag, id)
   at = writeHead(out, at, 2, streamSize) // stream_identifier
   at = writeBytes(out, at, 3, stream)
-  out[at++] = (3 << 3) | 0 // stream_revision
-  at = writeBigVarint(out, at, revision)
-  out[at++] = (4 << 3) | 0 // prepare_position
-  at = writeBigVarint(out, at, position)
-  out[at++] = (5 << 3) | 0 // commit_position
-  at = writeBigVarint(out, at, position)
+  at = writeNumber(out, at, 3, revision) // stream_revision
+  at = writeNumber(out, at, 4, position) // prepare_position
+  at = writeNumber(out, at, 5, position) // commit_position
   at = writeEntry(out, at, typeSize, typeKey, type)
   at = writeEntry(out, at, createdSize, createdKey, Buffer.from(created, 'latin1'))
   at = writeEntry(out, at, contentTypeSize, contentTypeKey, contentType)
@@ -86,51 +83,8 @@ const structured = (id: string): Buffer => {
   const hex = id.replaceAll('-', '')
   const [most, least] = [BigInt(`0x${hex.slice(0, 16)}`), BigInt(`0x${hex.slice(16)}`)]
   const out = Buffer.alloc(2 + bigVarintSize(most) + bigVarintSize(least))
-  out[0] = (1 << 3) | 0
-  const at = writeBigVarint(out, 1, most)
-  out[at] = (2 << 3) | 0
-  writeBigVarint(out, at + 1, least)
+  writeNumber(out, writeNumber(out, 0, 1, most), 2, least)
   return out
-}
-
-/** The size of a field that holds so many bytes; all field numbers here fit one byte. */
-const fieldSize = (length: number): number => 1 + varintSize(length) + length
-
-const varintSize = (value: number): number =>
-  value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5
-
-const writeVarint = (out: Buffer, at: number, value: number): number => {
-  while (value >= 0x80) {
-    out[at++] = (value & 0x7f) | 0x80
-    value >>>= 7
-  }
-  out[at++] = value
-  return at
-}
-
-const small = 2n ** 31n
-
-const bigVarintSize = (value: bigint): number => {
-  if (value < small) return varintSize(Number(value))
-  let size = 1
-  for (let rest = value >> 7n; rest > 0n; rest >>= 7n) size++
-  return size
-}
-
-const writeBigVarint = (out: Buffer, at: number, value: bigint): number => {
-  for (; value >= small; value >>= 7n) out[at++] = Number(value & 0x7fn) | 0x80
-  return writeVarint(out, at, Number(value))
-}
-
-const writeHead = (out: Buffer, at: number, field: number, length: number): number => {
-  out[at] = (field << 3) | 2
-  return writeVarint(out, at + 1, length)
-}
-
-const writeBytes = (out: Buffer, at: number, field: number, bytes: Uint8Array): number => {
-  const start = writeHead(out, at, field, bytes.length)
-  out.set(bytes, start)
-  return start + bytes.length
 }
 
 const toBytes = (response: InstanceType<typeof streams.ReadResp>): Buffer => Buffer.from(response.serializeBinary())

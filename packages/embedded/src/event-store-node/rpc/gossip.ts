@@ -1,15 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js'
-import type { ClusterInfo } from '@eventstore/db-client/generated/gossip_pb.js'
-import type { Empty } from '@eventstore/db-client/generated/shared_pb.js'
+import type { Call } from '../grpc/call.js'
 import { gossip } from './generated.js'
 import { toUuid } from './identifiers.js'
 
 /** A cluster of one, which leads. The client will dial the address named here, so it is the one it has just dialled. */
 export const readGossip = (address: () => { host: string; port: number }) => {
   const instanceId = randomUUID()
-  return (call: ServerUnaryCall<Empty, ClusterInfo>, answer: sendUnaryData<ClusterInfo>): void => {
-    const dialled = dialledBy(call.getHost()) ?? address()
+  return (_request: Buffer, { headers }: Call): Uint8Array => {
+    const dialled = dialledBy(headers[':authority'] ?? headers.host ?? '') ?? address()
     const endPoint = new gossip.EndPoint()
     endPoint.setAddress(dialled.host)
     endPoint.setPort(dialled.port)
@@ -21,7 +19,7 @@ export const readGossip = (address: () => { host: string; port: number }) => {
     member.setHttpEndPoint(endPoint)
     const response = new gossip.ClusterInfo()
     response.setMembersList([member])
-    answer(null, response)
+    return response.serializeBinary()
   }
 }
 

@@ -21,15 +21,24 @@ const nil = '00000000-0000-0000-0000-000000000000'
 /** A uuid as lower-case, dashed text; undefined when it is missing, nil or unreadable. */
 export const uuidOf = (uuid: UUID | undefined): string | undefined => {
   const structured = uuid?.getStructured()
-  if (structured) {
-    const hex = hexOf(structured.getMostSignificantBits()) + hexOf(structured.getLeastSignificantBits())
-    return readable(hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'))
-  }
-  return readable(uuid?.getString().toLowerCase() ?? '')
+  return structured
+    ? structuredUuid(BigInt(structured.getMostSignificantBits()), BigInt(structured.getLeastSignificantBits()))
+    : textUuid(uuid?.getString() ?? '')
 }
 
-const readable = (text: string): string | undefined => (dashed.test(text) && text !== nil ? text : undefined)
-const hexOf = (signed: string): string => BigInt.asUintN(64, BigInt(signed)).toString(16).padStart(16, '0')
+/** A uuid in two halves of 64 bits, signed or not, as `uuidOf`. */
+export const structuredUuid = (most: bigint, least: bigint): string | undefined => {
+  const hex = hexOf(most) + hexOf(least)
+  return textUuid(hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'))
+}
+
+/** A uuid as text, as `uuidOf`. */
+export const textUuid = (text: string): string | undefined => {
+  const lower = text.toLowerCase()
+  return dashed.test(lower) && lower !== nil ? lower : undefined
+}
+
+const hexOf = (half: bigint): string => BigInt.asUintN(64, half).toString(16).padStart(16, '0')
 
 export const toUuid = (text: string): UUID => {
   const uuid = new shared.UUID()

@@ -1,38 +1,32 @@
 import { randomUUID } from 'node:crypto'
-import type { ServerWritableStream } from '@grpc/grpc-js'
 import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js'
 import type { EventLog } from '../event-log.js'
+import { single, type Call } from '../grpc/call.js'
 import { unresolved } from '../links.js'
 import { readAll, readStream } from '../reads.js'
 import { lastRevision, type RecordedEvent } from '../recorded-event.js'
 import { subscribeToAll, subscribeToStream, type Message } from '../subscriptions.js'
 import { encodeCaughtUp, encodeCheckpoint, encodeConfirmation, encodeDelivery, encodeStreamNotFound } from './encode.js'
-import { Outgoing } from './outgoing.js'
+import { read as readMessage, streams } from './generated.js'
 import { readRequestOf, type ReadRequest } from './read-request.js'
 import { streamDeleted } from './statuses.js'
 
-/** The answers of a read are written as bytes already. */
-type Call = ServerWritableStream<ReadReq, Buffer>
-
 /** Reads and subscriptions, of one stream and of the log. */
 export const read =
-  (log: EventLog, fail: (error: unknown) => Error) =>
-  (call: Call): void => {
-    const ended = new AbortController()
-    for (const event of ['cancelled', 'close', 'error']) call.once(event, () => ended.abort())
-    send(new Outgoing(call), answersTo(log, call.request, ended.signal), ended.signal).then(
-      () => call.end(),
-      (error: unknown) => !ended.signal.aborted && call.emit('error', fail(error)),
-    )
-  }
+  (log: EventLog) =>
+  (call: Call): void =>
+    single(call, async (request) => {
+      await send(call, answersTo(log, readMessage(streams.ReadReq, request), call.gone))
+      call.end()
+    })
 
 /** Sends no faster than the client reads: while it takes one page, the next one is fetched, and no more. */
-const send = async (out: Outgoing, answers: AsyncGenerator<Buffer[]>, ended: AbortSignal): Promise<void> => {
+const send = async (call: Call, answers: AsyncGenerator<Buffer[]>): Promise<void> => {
   try {
-    for (let page = await answers.next(); !page.done && !ended.aborted;) {
+    for (let page = await answers.next(); !page.done && !call.gone.aborted;) {
       const next = answers.next()
       next.catch(() => undefined) // told below, after what came before it is sent
-      if (!out.write(page.value)) await out.drained(ended)
+      if (!call.send(page.value)) await call.drained()
       page = await next
     }
   } finally {

@@ -1,41 +1,30 @@
-import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js'
-import type { DeleteReq, DeleteResp, TombstoneReq, TombstoneResp } from '@eventstore/db-client/generated/streams_pb.js'
+import type { DeleteReq, TombstoneReq } from '@eventstore/db-client/generated/streams_pb.js'
 import type { Writer } from '../writer.js'
 import { expectedOf } from './append.js'
-import { shared, streams } from './generated.js'
+import { read, shared, streams } from './generated.js'
 import { isStreamName, nameOf } from './identifiers.js'
 import { invalidArgument, streamDeleted, wrongVersionOnRemoval } from './statuses.js'
 
-type Fail = (error: unknown) => Error
-
 /** Soft delete: the stream's metadata hides what it holds; it can be written again. */
 export const softDelete =
-  (writer: Writer, fail: Fail) =>
-  (call: ServerUnaryCall<DeleteReq, DeleteResp>, answer: sendUnaryData<DeleteResp>): void => {
-    remove(writer, 'delete', call.request.getOptions()).then(
-      (place) => {
-        const response = new streams.DeleteResp()
-        if (place === undefined) response.setNoPosition(new shared.Empty())
-        else response.setPosition(at(new streams.DeleteResp.Position(), place))
-        answer(null, response)
-      },
-      (error: unknown) => answer(fail(error)),
-    )
+  (writer: Writer) =>
+  async (request: Buffer): Promise<Uint8Array> => {
+    const place = await remove(writer, 'delete', read(streams.DeleteReq, request).getOptions())
+    const response = new streams.DeleteResp()
+    if (place === undefined) response.setNoPosition(new shared.Empty())
+    else response.setPosition(at(new streams.DeleteResp.Position(), place))
+    return response.serializeBinary()
   }
 
 /** Hard delete: the name can never be used again. */
 export const tombstone =
-  (writer: Writer, fail: Fail) =>
-  (call: ServerUnaryCall<TombstoneReq, TombstoneResp>, answer: sendUnaryData<TombstoneResp>): void => {
-    remove(writer, 'tombstone', call.request.getOptions()).then(
-      (place) => {
-        const response = new streams.TombstoneResp()
-        if (place === undefined) response.setNoPosition(new shared.Empty())
-        else response.setPosition(at(new streams.TombstoneResp.Position(), place))
-        answer(null, response)
-      },
-      (error: unknown) => answer(fail(error)),
-    )
+  (writer: Writer) =>
+  async (request: Buffer): Promise<Uint8Array> => {
+    const place = await remove(writer, 'tombstone', read(streams.TombstoneReq, request).getOptions())
+    const response = new streams.TombstoneResp()
+    if (place === undefined) response.setNoPosition(new shared.Empty())
+    else response.setPosition(at(new streams.TombstoneResp.Position(), place))
+    return response.serializeBinary()
   }
 
 /** Unlike an append, a removal at the wrong version is an error status. */

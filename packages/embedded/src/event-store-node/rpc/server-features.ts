@@ -1,6 +1,3 @@
-import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js'
-import type { Empty } from '@eventstore/db-client/generated/shared_pb.js'
-import type { SupportedMethods } from '@eventstore/db-client/generated/serverfeatures_pb.js'
 import { features } from './generated.js'
 
 /** The version whose behaviour this node has. */
@@ -18,10 +15,7 @@ const served: readonly (readonly [service: string, method: string, features?: re
 ]
 
 /** Must never fail: the client would remember it for the life of its channel. */
-export const getSupportedMethods = (
-  _call: ServerUnaryCall<Empty, SupportedMethods>,
-  answer: sendUnaryData<SupportedMethods>,
-): void => {
+export const getSupportedMethods = (): Uint8Array => {
   const response = new features.SupportedMethods()
   response.setEventStoreServerVersion(serverVersion)
   response.setMethodsList(
@@ -33,5 +27,5 @@ export const getSupportedMethods = (
       return method
     }),
   )
-  answer(null, response)
+  return response.serializeBinary()
 }

@@ -1,27 +1,8 @@
-import grpc from '@grpc/grpc-js'
 import { codeOf, familyOf, messageOf, type Log } from '@journey/runtime'
 import type { Expected } from '../decide-append.js'
+import { CallFailed, Code } from '../grpc/call-failed.js'
 import { StreamDeleted } from '../subscriptions.js'
-
-const { status: Code } = grpc
-
-/** A call's end that is not OK. The client tells errors apart by the trailer `exception`, then by the code. */
-export class CallFailed extends Error {
-  readonly metadata: grpc.Metadata
-
-  constructor(
-    readonly code: grpc.status,
-    readonly details: string,
-    trailers: Readonly<Record<string, string>> = {},
-  ) {
-    super(details)
-    this.metadata = new grpc.Metadata()
-    for (const [name, value] of Object.entries(trailers)) this.metadata.set(name, asciiOnly(value))
-  }
-}
-
-/** Trailers hold printable ASCII; anything else would end the call without any trailer. The client only shows these names. */
-const asciiOnly = (value: string): string => (/^[ -~]*$/.test(value) ? value : encodeURI(value))
+import { Unreadable } from './wire.js'
 
 export const invalidArgument = (details: string): CallFailed => new CallFailed(Code.INVALID_ARGUMENT, details)
 
@@ -66,10 +47,11 @@ export const shuttingDown = (): CallFailed => new CallFailed(Code.CANCELLED, 'Se
 const numbers = { no_stream: -1n, any: -2n, stream_exists: -4n } as const
 const numberOf = (expected: Expected): bigint => (typeof expected === 'bigint' ? expected : numbers[expected])
 
-/** Any error as the end of a call; what is nobody's fault but ours is logged. */
+/** The client tells errors apart by the trailer `exception`, then by the code. Any error as the end of a call; what is nobody's fault but ours is logged. */
 export const callFailed = (error: unknown, log: Log): CallFailed => {
   if (error instanceof CallFailed) return error
   if (error instanceof StreamDeleted) return streamDeleted(error.stream)
+  if (error instanceof Unreadable) return new CallFailed(Code.INTERNAL, 'Error deserializing request')
   switch (familyOf(error)) {
     case 'unavailable':
       return new CallFailed(Code.UNAVAILABLE, messageOf(error))

@@ -16,6 +16,7 @@ import {
   createRepository,
   createSnapshots,
   type Aggregate,
+  type Consent,
   type EventStore,
   type Outcome,
   type SnapshotOutcome,
@@ -25,13 +26,19 @@ import type { Log } from '@journey/runtime'
 /** What a command led to: bus types of its events, and where its stream stands. */
 export type Decided = { stream: string; revision: number; events: string[] }
 
-/**
- * Decides a command on its stream and appends what was decided, once per command id.
- *
- * @throws refused with a code of `docs/codes.md`
- * @throws unavailable `event-store/away`, conflict `stream/moved`: nothing is lost by trying again
- */
-export type Decide = (read: ReadCommand) => Promise<Decided>
+/** Where commands are decided. */
+export interface Deciders {
+  /** Of the command's stream, as far as it is remembered; -1 when it is not. */
+  rememberedRevision(read: ReadCommand): number
+  /**
+   * Decides a command on its stream and appends what was decided, once per command id.
+   *
+   * @throws refused with a code of `docs/codes.md`
+   * @throws unavailable `event-store/away`, conflict `stream/moved`: nothing is lost by trying again
+   * @throws what the consent throws
+   */
+  decide(read: ReadCommand, consent: Consent): Promise<Decided>
+}
 
 /**
  * @param capacity how many aggregates of each kind stay in memory, and `maxWeight` how large they may be in all
@@ -56,7 +63,7 @@ export const createDeciders = ({
   countSnapshot?: (aggregate: Decider, outcome: SnapshotOutcome) => void
   now: () => Date
   log: Log
-}): Decide => {
+}): Deciders => {
   const repositoryOf = <State, Event>(aggregate: Decider, fold: Aggregate<State, Event>, schema: string) => {
     const count = (outcome: SnapshotOutcome) => countSnapshot(aggregate, outcome)
     const every = snapshotEvery === 0 ? Infinity : snapshotEvery
@@ -71,7 +78,7 @@ export const createDeciders = ({
   )
   const agents = repositoryOf('agent', decoded<Agent.State, Agent.Event>(Agent), Agent.stateSchema)
 
-  return async (read) => {
+  const decide: Deciders['decide'] = async (read, consent) => {
     const { command, actor, commandId: id, digest } = read
     const stream = streamOf(command)
     const at = now().toISOString()
@@ -79,22 +86,38 @@ export const createDeciders = ({
       events.map((event) => ({ ...event, metadata: metadataOf(read, at, versionOf(event.type)) }))
     const deciders: Record<Decider, () => Promise<Outcome>> = {
       journey: () =>
-        journeys.transact(stream, { id, digest }, ({ state, revision }) =>
-          stamp(Journey.decide(command as Journey.Command, state, { actor, at, revision, policy })),
+        journeys.transact(
+          stream,
+          { id, digest },
+          ({ state, revision }) =>
+            stamp(Journey.decide(command as Journey.Command, state, { actor, at, revision, policy })),
+          consent,
         ),
       unit_of_work: () => {
         const entropy = randomUUID()
-        return works.transact(stream, { id, digest }, ({ state }) =>
-          stamp(UnitOfWork.decide(command as UnitOfWork.Command, state, { actor, at, entropy })),
+        return works.transact(
+          stream,
+          { id, digest },
+          ({ state }) => stamp(UnitOfWork.decide(command as UnitOfWork.Command, state, { actor, at, entropy })),
+          consent,
         )
       },
       agent: () =>
-        agents.transact(stream, { id, digest }, ({ state }) =>
-          stamp(Agent.decide(command as Agent.Command, state, { actor })),
+        agents.transact(
+          stream,
+          { id, digest },
+          ({ state }) => stamp(Agent.decide(command as Agent.Command, state, { actor })),
+          consent,
         ),
     }
     const { revision, eventTypes } = await deciders[commandKinds[command.type].decider]()
     return { stream, revision, events: eventTypes.map((type) => busTypes[type as StoredType]) }
+  }
+  const repositories = { journey: journeys, unit_of_work: works, agent: agents }
+  return {
+    rememberedRevision: ({ command }) =>
+      repositories[commandKinds[command.type].decider].rememberedRevision(streamOf(command)),
+    decide,
   }
 }
 

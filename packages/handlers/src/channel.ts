@@ -29,6 +29,12 @@ export const crmChannel = ({ url, isEnabled }: { url: string; isEnabled: boolean
   },
 })
 
+/** Whether the CRM is told of anything: as the switch says, else where there is an address. */
+export const isCrmOn = ({ crmWebhookSwitch: given, crmWebhookUrl: url }: CrmSwitch): boolean =>
+  given === undefined ? url !== '' : given === 'true' || given === '1'
+
+type CrmSwitch = { crmWebhookSwitch?: string | undefined; crmWebhookUrl: string }
+
 /** Receivers like to put keys into the query of their addresses. */
 const shownAddress = (url: string): string => {
   if (!URL.canParse(url)) return ''

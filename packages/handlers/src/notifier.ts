@@ -1,18 +1,18 @@
-import { fromBus } from '@journey/contracts'
+import type { HeardEvent, Recorded } from '@journey/contracts'
 import { derivedId } from '@journey/domain'
 import type { Handler, Message } from '@journey/messaging'
 import type { NewDelivery } from '@journey/read-model'
 import { malformed } from '@journey/runtime'
 import type { Channel } from './channel.js'
-import type { DeliveryMeters } from './meters.js'
 
 export type NotifierOptions = {
+  /** Reads the event, so that nobody but our relay can tell one. @throws malformed `event/…`, `json/…` */
+  read: (message: HeardEvent) => Promise<Recorded>
   channels: readonly Channel[]
   /** Stores an intent; false if it was stored before. */
   store: (delivery: NewDelivery) => Promise<boolean>
-  /** Told that something new is due. */
+  /** Told of each new intent: it is due, or kept for the record where its channel is off. */
   stored: (channel: Channel) => void
-  meters: DeliveryMeters
   /**
    * Whether what comes is a replay: then each event is told again, once for each `x-replay-id`. Nobody else's word on that counts,
    * so live events are never taken for replayed ones.
@@ -28,9 +28,9 @@ export type NotifierOptions = {
  * @throws malformed `event/…`, `json/…`
  */
 export const createNotifier =
-  ({ channels, store, stored, meters, isReplay = false }: NotifierOptions): Handler =>
+  ({ read, channels, store, stored, isReplay = false }: NotifierOptions): Handler =>
   async (message) => {
-    const event = fromBus(message.body)
+    const event = await read(message)
     if (!uuid.test(event.id))
       throw malformed('event/invalid', `The id of a ${event.event.type} is not a UUID: ${event.id.slice(0, 100)}`)
     const replayId = isReplay ? replayOf(message) : undefined
@@ -46,9 +46,7 @@ export const createNotifier =
         state: channel.isEnabled ? 'pending' : 'disabled',
         ...notification,
       })
-      if (!isNew) continue
-      if (channel.isEnabled) stored(channel)
-      else meters.deliveries.inc({ channel: channel.name, outcome: 'disabled' })
+      if (isNew) stored(channel)
     }
   }
 

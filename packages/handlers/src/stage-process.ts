@@ -1,10 +1,9 @@
 import { Process } from '@journey/domain'
-import { fromBus, type Recorded } from '@journey/contracts'
+import type { HeardEvent, Recorded } from '@journey/contracts'
 import { derivedId } from '@journey/domain'
 import type { Handler } from '@journey/messaging'
 import type { Admission, Dispatch, TimedCommand, Timer } from '@journey/read-model'
 import type { Log } from '@journey/runtime'
-import type { Send } from './envelope.js'
 import type { Gather } from './gather.js'
 
 /** What an event leads to, sorted by where it goes. */
@@ -17,6 +16,9 @@ export type Plan = {
   timers: Timer[]
 }
 
+/** Sends a command of ours; resolves once the broker has it safe. Repeating it under its id is harmless. */
+export type Send = (command: TimedCommand) => Promise<void>
+
 /** Keeps what is to be done, all in one transaction; safe to repeat. */
 export type Keep = (plan: Plan) => Promise<void>
 
@@ -26,12 +28,15 @@ export type Keep = (plan: Plan) => Promise<void>
  */
 export const createStageProcess =
   ({
+    read,
     gather,
     keep,
     send,
     wake,
     agentChanged,
   }: {
+    /** Reads the event, so that nobody but our relay can tell one. @throws malformed `event/…`, `json/…` */
+    read: (message: HeardEvent) => Promise<Recorded>
     gather: Gather
     keep: Keep
     send: Send
@@ -41,7 +46,7 @@ export const createStageProcess =
   async (message) => {
     // Only our relay says in which stream an event stands; what others tell of agents is the recorder's.
     if (message.routingKey.startsWith('agent.') && message.properties.headers.stream === undefined) return
-    const recorded = fromBus(message.body)
+    const recorded = await read(message)
     const { event, stream, revision } = recorded
     if (event.type === 'AgentCreated' || event.type === 'AgentUpdated') return agentChanged(recorded)
     const happened: Process.Happened = { id: recorded.id, at: recorded.at, event }
