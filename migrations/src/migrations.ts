@@ -22,6 +22,11 @@ import { partitions } from './versions/028-partitions.js'
 import { serviceFigures } from './versions/030-service-figures.js'
 import { archiveJobs } from './versions/035-archive-jobs.js'
 import { receivedIds } from './versions/036-received-ids.js'
+import { outsideAgents } from './versions/040-outside-agents.js'
+import { receivedEvents } from './versions/041-received-events.js'
+import { knowledgeShares } from './versions/042-knowledge-shares.js'
+import { patterns } from './versions/043-patterns.js'
+import { notifications } from './versions/044-notifications.js'
 import { controlActions } from './versions/045-control-actions.js'
 import { proofSecrets } from './versions/048-proof-secrets.js'
 
@@ -50,6 +55,11 @@ export const migrations: Record<string, Migration> = {
   '030-service-figures': serviceFigures,
   '035-archive-jobs': archiveJobs,
   '036-received-ids': receivedIds,
+  '040-outside-agents': outsideAgents,
+  '041-received-events': receivedEvents,
+  '042-knowledge-shares': knowledgeShares,
+  '043-patterns': patterns,
+  '044-notifications': notifications,
   '045-control-actions': controlActions,
   '048-proof-secrets': proofSecrets,
 }

@@ -34,10 +34,13 @@ export {
   type StoredType,
 } from './events/names.js'
 export {
+  anyFromBus,
+  anyFromStored,
   domainEventOf,
   fromBus,
   fromStored,
   toBus,
+  type AnyRecorded,
   type BusEvent,
   type Recorded,
   type Stored,
@@ -45,10 +48,11 @@ export {
   restoredMark,
 } from './events/event.js'
 export { isReceivedStream, readReceived, receivedSchemas, receivedType, type ReceivedEvent } from './events/received.js'
-export { readProven, standingOf, type ReadPlace } from './events/hearsay.js'
+export type { Received } from './events/received-stored.js'
+export { anyStandingOf, readProven, standingOf, type ReadPlace } from './events/hearsay.js'
 export { createProofs, proofHeader, type HeardEvent, type Proofs, type Proven } from './events/proof.js'
 export { firstVersion, versionOf } from './events/upcast.js'
-export { busTypesOf, ourStreams, selectionOf, type EventSelection } from './events/selection.js'
+export { isSelectable, ourStreams, selectionOf, type EventSelection } from './events/selection.js'
 export {
   controlActions,
   controlSchema,

@@ -28,7 +28,7 @@ export {
 } from './ordered-publisher.js'
 export { pipeline, type Handler, type Middleware } from './pipeline.js'
 export { mostDeaths, stopPoison, type Begun } from './poison.js'
-export type { PublishProperties } from './publication.js'
+export { longestPropertyBytes, type PublishProperties } from './publication.js'
 export { createPublisher, type Publisher, type PublisherOptions } from './publisher.js'
 export { closeRetried, retriedOf, retryMark, type Retried } from './retried.js'
 export { settle, type SettleOptions } from './settle.js'

@@ -9,10 +9,17 @@ export type PublishProperties = Partial<Properties>
 /** RabbitMQ 4 takes no larger message by default; 3.x would close the channel for other reasons first. */
 export const largestBodyBytes = 16 * 1024 * 1024
 
-/** Ours as amqplib's, with the defaults of the house: persistent, JSON. @throws malformed `message/too_large` */
+/** A property is a short string: longer ones do not fit AMQP's frames. */
+export const longestPropertyBytes = 255
+
+/**
+ * Ours as amqplib's, with the defaults of the house: persistent, JSON. A correlation id that fits no property is left out; it stands in the body.
+ *
+ * @throws malformed `message/too_large`
+ */
 export const publishOptions = (
   body: Buffer,
-  { headers, ...properties }: PublishProperties,
+  { headers, correlationId, ...properties }: PublishProperties,
   mandatory: boolean,
 ): Options.Publish & { messageId: string } => {
   if (body.length > largestBodyBytes)
@@ -24,6 +31,7 @@ export const publishOptions = (
     contentType: 'application/json',
     messageId: randomUUID(),
     ...properties,
+    ...(correlationId !== undefined && Buffer.byteLength(correlationId) <= longestPropertyBytes && { correlationId }),
     headers: headers === undefined ? {} : defined(headers),
     persistent: true,
     mandatory,

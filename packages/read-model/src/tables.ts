@@ -20,9 +20,13 @@ import type { ControlActionsTable } from './control/table.js'
 import type { AgentHeartbeatsTable } from './heartbeats/table.js'
 import type { JourneyEventsTable } from './history/table.js'
 import type { JourneyStatesTable } from './journeys/table.js'
+import type { KnowledgeSharesTable } from './knowledge-shares/table.js'
+import type { NotificationsTable } from './notifications/table.js'
 import type { PartitionsTable } from './partitions/table.js'
+import type { PatternsTable } from './patterns/table.js'
 import type { DataKeysTable, ErasuresTable } from './privacy/table.js'
 import type { ProofSecretsTable } from './proofs/table.js'
+import type { ReceivedEventsTable } from './received-events/table.js'
 import type { ReceivedIdsTable } from './received/table.js'
 import type { ReplaysTable } from './replays/table.js'
 import type { TimersTable } from './timers/table.js'
@@ -38,6 +42,10 @@ export type DerivedTables = {
   approvals: ApprovalsTable
   agents: AgentsTable
   journey_events: JourneyEventsTable
+  received_events: ReceivedEventsTable
+  knowledge_shares: KnowledgeSharesTable
+  patterns: PatternsTable
+  notifications: NotificationsTable
   projection_gates: ProjectionGatesTable
   parked_streams: ParkedStreamsTable
 }
@@ -78,6 +86,10 @@ export const derivedTables = [
   'approvals',
   'agents',
   'journey_events',
+  'received_events',
+  'knowledge_shares',
+  'patterns',
+  'notifications',
   'projection_gates',
   'parked_streams',
 ] as const satisfies (keyof DerivedTables)[]

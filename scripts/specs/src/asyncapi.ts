@@ -339,7 +339,7 @@ const messages = (): Part => ({
   ),
   command_answer: message('command_answer', 'What became of a command'),
   task: message('task', 'A task for an agent'),
-  control: message('control', 'A broadcast to the services'),
+  control: { ...message('control', 'A broadcast to the services'), examples: [controlExample] },
   dead_letter: {
     name: 'dead_letter',
     title: 'A message as it was, with the reason in its headers',
@@ -347,6 +347,12 @@ const messages = (): Part => ({
     payload: {},
   },
 })
+
+/** Only a `reload` may bring a level, so this has not every field. */
+const controlExample: Part = {
+  name: 'example',
+  payload: { action: 'pause', services: ['projector'], reason: 'PostgreSQL is moved', actor: 'dana' },
+}
 
 const eventHeaders: Part = {
   'schema-version': '1.0',

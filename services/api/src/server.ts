@@ -22,6 +22,7 @@ import { eventRoutes, type EventRoutes } from './routes/events.js'
 import { historyRoutes } from './routes/history.js'
 import { journeyCommands } from './routes/journey-commands.js'
 import { journeyRoutes } from './routes/journeys.js'
+import { othersRoutes } from './routes/others.js'
 import { operationRoutes } from './routes/operations.js'
 import { privacyRoutes, type PrivacyOptions } from './routes/privacy.js'
 import { replayRoutes } from './routes/replays.js'
@@ -102,6 +103,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       commandRoutes(api, desk)
       deadLetterRoutes(api, db, options.triage)
       agentRoutes(api, db, aliveWithinMs)
+      othersRoutes(api, db)
       replayRoutes(api, db, options.queueExists)
       archiveRoutes(api, db, options.archive)
       privacyRoutes(api, db, options.privacy)

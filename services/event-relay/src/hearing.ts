@@ -120,13 +120,13 @@ const bindingMissing = (bindings: readonly string[]) =>
     `Events are not published while queues would not hear them: ${bindings.slice(0, 5).join(', ')}${bindings.length > 5 ? ` and ${bindings.length - 5} more` : ''}. They are declared again by themselves; if that does not help, npm run topology -- plan says more.`,
   )
 
-/** Bindings to the events' exchange that queues of the table lack, each as `queue ← exchange: key`. */
+/** Bindings to the exchanges that events are published to and that queues of the table lack, each as `queue ← exchange: key`. */
 export const missingBindings = (queues: readonly Queue[], found: readonly FoundBinding[]): string[] => {
   // A queue that is being changed hears by the one beside it (docs/decisions/0015).
   const bound = new Set(found.map(({ queue, exchange, key }) => nameOf(migratedBy(queue) ?? queue, exchange, key)))
   return queues.flatMap(({ name, bindings }) =>
     bindings
-      .filter(({ exchange }) => exchange === exchanges.events.name)
+      .filter(({ exchange }) => exchange === exchanges.events.name || exchange === exchanges.received.name)
       .map(({ exchange, key }) => nameOf(name, exchange, key))
       .filter((one) => !bound.has(one)),
   )

@@ -8,9 +8,12 @@ import {
   type Proofs,
   type Stored,
 } from '@journey/contracts'
-import type { Publication } from '@journey/messaging'
+import { longestPropertyBytes, type Publication } from '@journey/messaging'
 
-/** A stored event as it is published to `journey.events` (CONTRACT.md section 1), proven; undefined for a type that is not ours. */
+/**
+ * A stored event as it is published to `journey.events` (CONTRACT.md section 1), proven; one of others as its publisher sent it. Undefined
+ * for a type that is neither.
+ */
 export const publicationOf = (stored: Stored, proofs: Proofs): Publication | undefined => {
   const event = toBus(stored)
   if (!event) return undefined
@@ -20,14 +23,16 @@ export const publicationOf = (stored: Stored, proofs: Proofs): Publication | und
   const { stream, revision } = stored
   const position = String(stored.position)
   const body = Buffer.from(JSON.stringify(event))
+  // What others call their events may be longer than a property can be.
+  const id = Buffer.byteLength(event.event_id) > longestPropertyBytes ? stored.id : event.event_id
   return {
     exchange: exchanges.events.name,
     key: event.event_type,
     body,
     properties: {
-      messageId: event.event_id,
+      messageId: id,
       type: event.event_type,
-      timestamp: Math.floor(Date.parse(event.timestamp) / 1000),
+      timestamp: Math.max(0, Math.floor(Date.parse(timeOf(stored)) / 1000)),
       correlationId: event.metadata.correlation_id,
       headers: {
         'schema-version': event.event_version,
@@ -35,7 +40,7 @@ export const publicationOf = (stored: Stored, proofs: Proofs): Publication | und
         revision,
         position,
         'partition-key': partitionKey,
-        [proofHeader]: proofs.of({ id: event.event_id, stream, revision, position }, body),
+        [proofHeader]: proofs.of({ id, stream, revision, position }, body),
         ...(typeof commandAt === 'string' && { 'command-at': commandAt }),
         ...(typeof traceparent === 'string' && { traceparent }),
         CC: [bucketKey(bucketOf(partitionKey))],
@@ -43,6 +48,9 @@ export const publicationOf = (stored: Stored, proofs: Proofs): Publication | und
     },
   }
 }
+
+const timeOf = ({ metadata: { timestamp }, createdAt }: Stored): string =>
+  typeof timestamp === 'string' ? timestamp : createdAt
 
 /** The same for our ordered consumers alone: for an event of which everybody else heard, and which has led to all it leads to. */
 export const forOrderedConsumers = ({ properties, ...publication }: Publication): Publication => {

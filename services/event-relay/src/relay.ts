@@ -27,7 +27,8 @@ const firstPauseMs = 200
 const mostPauseMs = 5_000
 
 /**
- * ⑥ of "the way of a command": reads the log in order and publishes every event of ours, confirmed, in order, with a window.
+ * ⑥ of "the way of a command": reads the log in order and publishes every event of ours, confirmed, in order, with a window; what was
+ * recorded of others goes to our ordered consumers alone.
  * The checkpoint follows the confirmed prefix; after any failure it goes back there and sends again in order, so an event may
  * come twice but never before an earlier one of its stream that was not confirmed. While a queue would not hear events it publishes
  * none, and after that it goes back to where all queues heard.
@@ -112,7 +113,6 @@ export const createRelay = ({
   const publish = async (publisher: OrderedPublisher<Place>, event: StoredEvent, proving: Proofs): Promise<boolean> => {
     const publication = publicationOf(event, proving)
     if (!publication) {
-      if (isReceivedStream(event.stream)) return false // the bus has heard it: somebody else published it
       meters.skipped.inc()
       log.error(
         { stream: event.stream, revision: event.revision, type: event.type },
@@ -120,10 +120,12 @@ export const createRelay = ({
       )
       return false
     }
-    const isRestored = event.metadata[restoredMark] === true
+    // The bus has heard what others published, from them.
+    const isOfOthers = isReceivedStream(event.stream)
+    const isHeard = isOfOthers || event.metadata[restoredMark] === true
     const place = { position: event.position, at: event.createdAt }
-    await publisher.publish(place, isRestored ? forOrderedConsumers(publication) : publication)
-    meters.relayed.inc({ type: publication.key })
+    await publisher.publish(place, isHeard ? forOrderedConsumers(publication) : publication)
+    meters.relayed.inc({ type: isOfOthers ? event.stream : publication.key }) // what others call theirs are too many
     return true
   }
 

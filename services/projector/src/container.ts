@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { applyLogLevel, logLevelOf, ownedBy, sealOf, standingOf, topologyFor } from '@journey/contracts'
+import { applyLogLevel, logLevelOf, ownedBy, sealOf, anyStandingOf, topologyFor } from '@journey/contracts'
 import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
 import {
   createBatchConsumer,
@@ -163,7 +163,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         },
       }),
       proofs: relayProofs(db),
-      standing: (claimed) => standingOf((stream, range) => store.read(stream, range), claimed),
+      standing: (claimed) => anyStandingOf((stream, range) => store.read(stream, range), claimed),
       deadLetter: (message, cause) => deadLetterSomehow(publisher, message, cause),
       resolved: (retried) => resolveRetried(db, retried, service),
       meters,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
-import { createProofs, fromBus, proofHeader, type Recorded } from '@journey/contracts'
+import { createProofs, fromBus, proofHeader, type AnyRecorded } from '@journey/contracts'
 import { retryMark, type DeadLetterCause } from '@journey/messaging'
 import { messageOf } from '@journey/messaging/testing'
 import type { Applied, Step } from '@journey/read-model'
@@ -44,7 +44,7 @@ const setup = (apply?: ProjectorPorts['apply'], standing: ProjectorPorts['standi
   const causes: DeadLetterCause[] = []
   const none: Applied<Step> = { applied: 0, duplicates: 0, healed: 0, parked: 0, parkedNow: [], results: [] }
   const project = createProjector({
-    apply: (events: readonly Recorded[], again) => {
+    apply: (events: readonly AnyRecorded[], again) => {
       told.push(`apply ${events.map(({ stream, revision }) => `${stream}@${revision}`).join(' ')}`)
       return apply?.(events, again) ?? Promise.resolve([none])
     },
@@ -126,11 +126,11 @@ describe('a batch of event messages', () => {
 })
 
 describe('a message without a proof of the relay', () => {
-  const recorded = (over: object): Recorded => ({ ...fromBus(forged(event()).body), ...over })
+  const recorded = (over: object): AnyRecorded => ({ ...fromBus(forged(event()).body), ...over })
 
   it('has the event applied that stands where it says, after those with a proof', async () => {
-    const applied: Recorded[] = []
-    const apply = (events: readonly Recorded[]) => {
+    const applied: AnyRecorded[] = []
+    const apply = (events: readonly AnyRecorded[]) => {
       applied.push(...events)
       return Promise.resolve([])
     }

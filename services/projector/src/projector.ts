@@ -1,4 +1,4 @@
-import type { Proofs, Recorded } from '@journey/contracts'
+import type { AnyRecorded, Proofs } from '@journey/contracts'
 import { readEvent } from '@journey/handlers'
 import { retriedOf, type DeadLetterCause, type Message, type Retried } from '@journey/messaging'
 import type { Applied, Step } from '@journey/read-model'
@@ -7,10 +7,10 @@ import type { ProjectorMeters } from './meters.js'
 
 export type ProjectorPorts = {
   /** Applies events, as `createApply` makes it; told the streams that a message came again for. */
-  apply: (events: readonly Recorded[], again: ReadonlySet<string>) => Promise<Applied<Step>[]>
+  apply: (events: readonly AnyRecorded[], again: ReadonlySet<string>) => Promise<Applied<Step>[]>
   proofs: () => Promise<Proofs>
-  /** Reads from the event store what an unproven message tells of; `standingOf`. @throws malformed `event/foreign` */
-  standing: (claimed: Recorded) => Promise<Recorded>
+  /** Reads from the event store what an unproven message tells of; `anyStandingOf`. @throws malformed `event/foreign` */
+  standing: (claimed: AnyRecorded) => Promise<AnyRecorded>
   /** Publishes a message to its queue's dead letters, confirmed. */
   deadLetter: (message: Message, cause: DeadLetterCause) => Promise<void>
   /** Closes dead letters whose retries could be read this time. */
@@ -22,7 +22,7 @@ export type ProjectorPorts = {
 }
 
 /** An event off the bus, with the message that told of it. */
-type Heard = { message: Message; event: Recorded }
+type Heard = { message: Message; event: AnyRecorded }
 type Unreadable = { message: Message; error: unknown }
 
 /** Readings of the event store under way at once for messages without a proof. */

@@ -1,4 +1,4 @@
-import { bucketOf, fromStored, partitionKeyOf, selectionOf, type Recorded } from '@journey/contracts'
+import { anyFromStored, bucketOf, partitionKeyOf, selectionOf, type AnyRecorded } from '@journey/contracts'
 import { readWindow, type EventStore, type StoredEvent } from '@journey/event-store'
 import {
   analyzeGeneration,
@@ -108,10 +108,10 @@ const beginning = new Date(0).toISOString()
 const schemaOf = ({ id }: ReplayRow): string => `rebuild_${id.replaceAll('-', '')}`
 
 /** As over the bus: what cannot be read is passed over, and puts its stream aside with the next event that can. */
-const readable = (stored: readonly StoredEvent[], log: Log): Recorded[] =>
+const readable = (stored: readonly StoredEvent[], log: Log): AnyRecorded[] =>
   stored.flatMap((one) => {
     try {
-      return fromStored(one) ?? []
+      return anyFromStored(one) ?? []
     } catch (error) {
       if (familyOf(error) !== 'malformed') throw error
       log.error({ stream: one.stream, revision: one.revision, code: codeOf(error) }, 'an event cannot be read')
@@ -119,8 +119,8 @@ const readable = (stored: readonly StoredEvent[], log: Log): Recorded[] =>
     }
   })
 
-const inLanes = (events: readonly Recorded[]): Recorded[][] => {
-  const all: Recorded[][] = Array.from({ length: lanes }, () => [])
+const inLanes = (events: readonly AnyRecorded[]): AnyRecorded[][] => {
+  const all: AnyRecorded[][] = Array.from({ length: lanes }, () => [])
   for (const event of events) {
     const { client_id: clientId } = event.event.data as { client_id?: string }
     all[Number(bucketOf(partitionKeyOf(event.stream, clientId))) % lanes]!.push(event)

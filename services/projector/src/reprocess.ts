@@ -1,4 +1,4 @@
-import { fromStored, selectionOf } from '@journey/contracts'
+import { anyFromStored, selectionOf } from '@journey/contracts'
 import { clockSkewMs, readWindow, type EventStore } from '@journey/event-store'
 import {
   parkedStreams,
@@ -67,7 +67,7 @@ export const createReprocess = ({
         const stream = streams[done]!
         try {
           await reproject(db, consumer.name, stream, async () =>
-            (await store.read(stream)).flatMap((one) => fromStored(one) ?? []),
+            (await store.read(stream)).flatMap((one) => anyFromStored(one) ?? []),
           )
           await freeWaiting(stream)
         } catch (error) {

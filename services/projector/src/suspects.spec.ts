@@ -1,13 +1,13 @@
-import type { Recorded } from '@journey/contracts'
+import type { AnyRecorded } from '@journey/contracts'
 import type { Applied, Deaths, Step } from '@journey/read-model'
 import { unavailable } from '@journey/runtime'
 import { expect } from 'chai'
 import { createApply } from './suspects.js'
 
-const of = (stream: string, revision: number) => ({ stream, revision }) as Recorded
+const of = (stream: string, revision: number) => ({ stream, revision }) as AnyRecorded
 
 /** A projector that forgets when it dies: only what was begun is kept, as in the database. */
-const setup = (kills: (events: readonly Recorded[]) => boolean = () => false) => {
+const setup = (kills: (events: readonly AnyRecorded[]) => boolean = () => false) => {
   const begun = new Map<string, number>()
   const told: string[] = []
   const none: Applied<Step> = { applied: 0, duplicates: 0, healed: 0, parked: 0, parkedNow: [], results: [] }

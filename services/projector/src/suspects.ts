@@ -1,4 +1,4 @@
-import type { Recorded } from '@journey/contracts'
+import type { AnyRecorded } from '@journey/contracts'
 import type { Applied, Deaths, Step } from '@journey/read-model'
 import { malformed, type Fault } from '@journey/runtime'
 
@@ -7,9 +7,9 @@ const mostDeaths = 5
 
 export type SuspectsPorts = {
   /** `applyBatch` of the read model. */
-  apply: (events: readonly Recorded[]) => Promise<Applied<Step>>
+  apply: (events: readonly AnyRecorded[]) => Promise<Applied<Step>>
   /** Puts a stream aside without applying anything of it; `parkUntried` of the read model. */
-  park: (stream: string, events: readonly Recorded[], why: Fault) => Promise<Applied<Step>>
+  park: (stream: string, events: readonly AnyRecorded[], why: Fault) => Promise<Applied<Step>>
   /** Where it is written down which streams were begun; it outlives this process. */
   begun: {
     deaths: (streams: readonly string[]) => Promise<ReadonlyMap<string, Deaths>>
@@ -29,9 +29,9 @@ export type SuspectsPorts = {
 export const createApply =
   ({ apply, park, begun }: SuspectsPorts) =>
   /** @param again the streams that a message of the batch came again for */
-  async (events: readonly Recorded[], again: ReadonlySet<string>): Promise<Applied<Step>[]> => {
+  async (events: readonly AnyRecorded[], again: ReadonlySet<string>): Promise<Applied<Step>[]> => {
     if (again.size === 0) return [await apply(events)]
-    const watched = async (some: readonly Recorded[], streams: readonly string[]): Promise<Applied<Step>> => {
+    const watched = async (some: readonly AnyRecorded[], streams: readonly string[]): Promise<Applied<Step>> => {
       if (streams.length > 0) await begun.note(streams)
       try {
         const applied = await apply(some)

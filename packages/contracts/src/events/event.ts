@@ -3,10 +3,12 @@ import { malformed } from '@journey/runtime'
 import { readJson } from '../commands/json.js'
 import { busTypes, isStoredType, storedTypeOf, type DomainEvent, type StoredType } from './names.js'
 import { isSealed } from '../privacy/sealed-events.js'
+import { isReceivedStream } from './received.js'
+import { isReceived, readRecorded, receivedOnBus, type Received } from './received-stored.js'
 import { firstVersion, isSameMajor, stepsFrom, versionOf, type Lineages } from './upcast.js'
 
-/** A fact of ours with all that is known of it: what happened, when, where it stands, who caused it and why. */
-export type Recorded<Event extends DomainEvent = DomainEvent> = {
+/** A fact with all that is known of it: what happened, when, where it stands, who caused it and why. One of ours, if not said otherwise. */
+export type Recorded<Event extends DomainEvent | Received = DomainEvent> = {
   id: string
   event: Event
   version: string
@@ -22,6 +24,9 @@ export type Recorded<Event extends DomainEvent = DomainEvent> = {
   causationId: string
   actor: Actor
 }
+
+/** Whatever the read model is made of: facts of ours, and what others said. */
+export type AnyRecorded = Recorded<DomainEvent | Received>
 
 /** Stands as true in the metadata of an event that was put back from the archive. */
 export const restoredMark = 'restored'
@@ -97,8 +102,16 @@ export const fromStored = (stored: Stored): Recorded | undefined => {
   }
 }
 
-/** The event for the bus: the stored data as it stands, in its own version, whichever that is; undefined for a type that is not ours. */
+/** The same, of what others said, too. */
+export const anyFromStored = (stored: Stored): AnyRecorded | undefined =>
+  isReceived(stored) ? readRecorded(receivedOnBus(stored)) : fromStored(stored)
+
+/**
+ * The event for the bus: the stored data as it stands, in its own version, whichever that is; what others said as they said it.
+ * Undefined for a type that is neither.
+ */
 export const toBus = (stored: Stored): BusEvent | undefined => {
+  if (isReceived(stored)) return receivedOnBus(stored)
   if (!isStoredType(stored.type)) return undefined
   const { version, timestamp, source, actor, $correlationId, $causationId } = stored.metadata as Partial<StoredMetadata>
   const { stream, revision } = stored
@@ -129,8 +142,22 @@ export const eventBodyLimit = 16 * 1024 * 1024
  *
  * @throws malformed `event/…` or `json/…`
  */
-export const fromBus = (body: Uint8Array): Recorded => {
-  const event = readJson(body, eventBodyLimit) as Partial<BusEvent> | null
+export const fromBus = (body: Uint8Array): Recorded => readOurs(bodyOf(body))
+
+/** The same, of what others said, too, once it came by `journey.received`; whatever names another stream is one of ours. */
+export const anyFromBus = (body: Uint8Array): AnyRecorded => {
+  const event = bodyOf(body)
+  return isRecordedOfOthers(event) ? readRecorded(event) : readOurs(event)
+}
+
+const bodyOf = (body: Uint8Array) => readJson(body, eventBodyLimit) as Partial<BusEvent> | null
+
+const isRecordedOfOthers = (event: Partial<BusEvent> | null): event is Partial<BusEvent> => {
+  const stream: unknown = event?.metadata?.stream
+  return typeof stream === 'string' && isReceivedStream(stream)
+}
+
+const readOurs = (event: Partial<BusEvent> | null): Recorded => {
   const metadata = event?.metadata
   const type = typeof event?.event_type === 'string' ? storedTypeOf(event.event_type) : undefined
   if (!event || !type)

@@ -1,5 +1,5 @@
 import { malformed } from '@journey/runtime'
-import { fromBus, fromStored, type Recorded, type Stored } from './event.js'
+import { anyFromStored, fromBus, fromStored, type AnyRecorded, type Recorded, type Stored } from './event.js'
 import type { HeardEvent, Proofs } from './proof.js'
 import { ourStreams } from './selection.js'
 
@@ -12,15 +12,23 @@ export type ReadPlace = (stream: string, range: { from: number; maxCount: number
  *
  * @throws malformed `event/foreign` when the stream does not have that event there, and as `fromStored`
  */
-export const standingOf = async (read: ReadPlace, { id, stream, revision }: Recorded): Promise<Recorded> => {
-  const [there] = canStand(stream, revision) ? await read(stream, { from: revision, maxCount: 1 }) : []
-  const recorded = there?.id === id && there.revision === revision ? fromStored(there) : undefined
-  if (recorded) return recorded
-  throw malformed(
-    'event/foreign',
-    `Event ${id.slice(0, 100)} bears no proof of the relay, and is not revision ${revision} of ${stream.slice(0, 300)}`,
-  )
-}
+const looksUp =
+  <Event extends AnyRecorded>(recordedOf: (stored: Stored) => Event | undefined) =>
+  async (read: ReadPlace, { id, stream, revision }: AnyRecorded): Promise<Event> => {
+    const [there] = canStand(stream, revision) ? await read(stream, { from: revision, maxCount: 1 }) : []
+    const recorded = there?.revision === revision ? recordedOf(there) : undefined
+    if (recorded?.id === id) return recorded
+    throw malformed(
+      'event/foreign',
+      `Event ${id.slice(0, 100)} bears no proof of the relay, and is not revision ${revision} of ${stream.slice(0, 300)}`,
+    )
+  }
+
+/** One of ours. */
+export const standingOf = looksUp(fromStored)
+
+/** One of ours, or what others said once it was recorded. */
+export const anyStandingOf = looksUp(anyFromStored)
 
 /**
  * An event off the bus that nobody but our relay can have put into anyone's mouth: a proven one as it came, any other one as the

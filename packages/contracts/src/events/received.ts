@@ -29,6 +29,7 @@ export type ReceivedEvent = {
 }
 
 const text: Schema = { type: 'string', minLength: 1, maxLength: 255 }
+const textOrNull: Schema = { ...text, type: ['string', 'null'] }
 const object = (properties: Record<string, Schema>): Schema => ({
   type: 'object',
   properties,
@@ -47,9 +48,13 @@ const envelopeSchema: Schema = {
     },
     source: text,
     data: { type: 'object' },
-    metadata: { type: 'object', properties: { correlation_id: text, causation_id: text } },
+    metadata: {
+      type: 'object',
+      properties: { correlation_id: text, causation_id: text },
+      required: ['correlation_id'],
+    },
   },
-  required: ['event_id', 'event_type', 'timestamp', 'source', 'data'],
+  required: ['event_id', 'event_type', 'event_version', 'timestamp', 'source', 'data', 'metadata'],
 }
 
 /**
@@ -57,11 +62,11 @@ const envelopeSchema: Schema = {
  * that is not here needs no more than the envelope.
  */
 export const receivedSchemas: Readonly<Record<string, Schema>> = {
-  'agent.created': object({ agent_id: text, type: text }),
+  'agent.created': object({ agent_id: text, type: text, cognitive_pattern: textOrNull, created_by: text }),
   'knowledge.shared': object({
     knowledge_id: text,
     source_agent_id: text,
-    target_agent_ids: { type: 'array', items: text },
+    target_agent_ids: { type: 'array', items: text, minItems: 1 },
     domain: text,
   }),
   'pattern.learned': { type: 'object' },
@@ -86,15 +91,15 @@ export const readReceived = (body: Uint8Array, family: ReceivedFamily): Received
   const envelope = read as JsonObject & {
     event_id: string
     event_type: string
-    event_version?: string
+    event_version: string
     timestamp: string
-    metadata?: { correlation_id?: string; causation_id?: string; stream?: unknown; revision?: unknown }
+    metadata: { correlation_id: string; causation_id?: string; stream?: unknown; revision?: unknown }
   }
-  const { event_id: id, event_type: type, event_version: version = firstVersion, timestamp, metadata = {} } = envelope
+  const { event_id: id, event_type: type, event_version: version, timestamp, metadata } = envelope
   const spoken = receivedFamilies.find((one) => type.startsWith(`${one}.`))
   if (spoken !== family)
     throw malformed('event/invalid', `${type} came by the queue of ${family} events; publish it under its own type`)
-  if (Number.isNaN(Date.parse(timestamp)))
+  if (!isMoment(timestamp))
     throw malformed('event/invalid', `timestamp ${timestamp} is no moment; give ISO 8601 with a time zone`)
   if (!isSameMajor(version, firstVersion))
     throw malformed('event/unsupported_version', `${type} ${version} is not known here; ${firstVersion} is`)
@@ -114,10 +119,16 @@ export const readReceived = (body: Uint8Array, family: ReceivedFamily): Received
     envelope,
     version,
     timestamp: new Date(timestamp).toISOString(),
-    correlationId: metadata.correlation_id ?? id,
+    correlationId: metadata.correlation_id,
     causationId: metadata.causation_id ?? id,
     claimed,
   }
+}
+
+/** Of a year that PostgreSQL and the bus know, in UTC, too. */
+const isMoment = (timestamp: string): boolean => {
+  const year = new Date(timestamp).getUTCFullYear()
+  return year >= 1970 && year <= 9999
 }
 
 const invalid = (error: { instancePath: string; message?: string | undefined } | undefined, under: string) => {

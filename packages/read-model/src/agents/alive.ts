@@ -10,6 +10,7 @@ export const liveAgents = async (db: Kysely<Tables>, withinMs: number): Promise<
     .selectFrom('agents')
     .innerJoin('agent_heartbeats', 'agent_heartbeats.agent_id', 'agents.agent_id')
     .select(['agents.agent_id', 'agents.intents'])
+    .where('agents.registered', '=', true)
     .where('agent_heartbeats.at', '>', sql<Instant>`now() - make_interval(secs => ${withinMs / 1000})`)
     .execute()
   return rows.map(({ agent_id, intents }) => ({ agentId: agent_id, intents }))
@@ -17,6 +18,6 @@ export const liveAgents = async (db: Kysely<Tables>, withinMs: number): Promise<
 
 /** Every agent that ever registered; for declaring their queues. */
 export const registeredAgents = async (db: Kysely<Tables>): Promise<LiveAgent[]> => {
-  const rows = await db.selectFrom('agents').select(['agent_id', 'intents']).execute()
+  const rows = await db.selectFrom('agents').select(['agent_id', 'intents']).where('registered', '=', true).execute()
   return rows.map(({ agent_id, intents }) => ({ agentId: agent_id, intents }))
 }

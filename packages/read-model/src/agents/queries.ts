@@ -2,7 +2,7 @@ import { sql, type Kysely } from 'kysely'
 import type { Tables } from '../tables.js'
 import type { AgentRow } from './table.js'
 
-/** A registered agent, when it was last heard of, and whether that counts as alive. */
+/** An agent, when it was last heard of, and whether that counts as alive; one that never registered never is. */
 export type AgentView = Omit<AgentRow, 'revision'> & {
   last_heartbeat: string | null
   active_tasks: number | null
@@ -18,7 +18,7 @@ export type AgentFilter = {
   after?: readonly [agentId: string] | undefined
 }
 
-/** Registered agents by id. */
+/** Agents by id: registered ones, and those that others told of. */
 export const findAgents = (
   db: Kysely<Tables>,
   { intent, aliveWithinMs, limit, after }: AgentFilter,
@@ -27,9 +27,16 @@ export const findAgents = (
     .selectFrom('agents')
     .leftJoin('agent_heartbeats', 'agent_heartbeats.agent_id', 'agents.agent_id')
     .select(['agents.agent_id', 'name', 'intents', 'type', 'version', 'cognitive_pattern'])
-    .select(['created_by', 'registered_at', 'updated_at', 'agent_heartbeats.at as last_heartbeat', 'active_tasks'])
+    .select([
+      'created_by',
+      'registered_at',
+      'updated_at',
+      'registered',
+      'agent_heartbeats.at as last_heartbeat',
+      'active_tasks',
+    ])
     .select(
-      sql<boolean>`coalesce(agent_heartbeats.at > now() - make_interval(secs => ${aliveWithinMs / 1000}), false)`.as(
+      sql<boolean>`coalesce(registered and agent_heartbeats.at > now() - make_interval(secs => ${aliveWithinMs / 1000}), false)`.as(
         'alive',
       ),
     )

@@ -1,6 +1,8 @@
 import type { Selectable } from 'kysely'
 import type { Instant } from '@journey/domain'
+import type { Defaulted } from '../columns.js'
 
+/** Agents that registered with us, and those that others told of: no task goes to these. */
 export type AgentsTable = {
   agent_id: string
   name: string
@@ -11,6 +13,8 @@ export type AgentsTable = {
   created_by: string
   registered_at: Instant
   updated_at: Instant
+  /** False for an agent that others told of and that never registered. */
+  registered: Defaulted<boolean>
   revision: number
 }
 

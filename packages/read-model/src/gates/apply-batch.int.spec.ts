@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { Recorded } from '@journey/contracts'
+import type { AnyRecorded } from '@journey/contracts'
 import { Journey, journeyStream } from '@journey/domain'
 import { unavailable } from '@journey/runtime'
 import type { Step } from '../projection/fold.js'
@@ -44,7 +44,7 @@ describe('an ordered consumer', () => {
       },
       ...over,
     }
-    const apply = async (...events: Recorded[]) => {
+    const apply = async (...events: AnyRecorded[]) => {
       const { applied, duplicates, healed, parked } = await applyBatch(consumer, events)
       return { applied, duplicates, healed, parked }
     }
@@ -56,7 +56,7 @@ describe('an ordered consumer', () => {
   }
 
   /** Fails as a broken projection would, at one event, until it is mended. */
-  const brokenAt = (broken: Recorded) => {
+  const brokenAt = (broken: AnyRecorded) => {
     let isMended = false
     const projectUnlessBroken: Consumer<Step>['project'] = (transaction, events) => {
       if (!isMended && events.some(({ id }) => id === broken.id)) throw new TypeError('a bug')
@@ -181,7 +181,7 @@ describe('an ordered consumer', () => {
       ...(started!.event.data as Extract<Journey.Event, { type: 'JourneyStarted' }>['data']),
       users: ['\0'],
     }
-    const unstorable: Recorded = { ...started!, event: { type: 'JourneyStarted', data } }
+    const unstorable: AnyRecorded = { ...started!, event: { type: 'JourneyStarted', data } }
     expect(await apply(unstorable, ...of(journey))).to.include({ applied: 3, parked: 1 })
     expect((await parked())[0]).to.include({ stream: other, code: 'projection/not_storable' })
   })
@@ -197,8 +197,8 @@ describe('an ordered consumer', () => {
   it('keeps the gates of consumers apart', async () => {
     const { consumer, apply } = await setup()
     await apply(...of(journey))
-    const seen: Recorded[] = []
-    const second: Consumer<Recorded> = {
+    const seen: AnyRecorded[] = []
+    const second: Consumer<AnyRecorded> = {
       ...consumer,
       name: 'second',
       project: (_, events) => Promise.resolve(seen.push(...events) > 0 ? [...events] : []),

@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
-import type { Recorded } from '@journey/contracts'
+import type { AnyRecorded } from '@journey/contracts'
 import { journeyStream } from '@journey/domain'
 import { codeOf, familyOf, malformed, messageOf } from '@journey/runtime'
 import { sqlStateOf } from '../faults.js'
@@ -15,9 +15,9 @@ export type Consumer<Result> = {
   /** Part of the gates' keys; a promise. */
   name: string
   /** Applies events in order, each stream without gaps. What it does, it does in the transaction. */
-  project: (transaction: Transaction<Tables>, events: readonly Recorded[]) => Promise<Result[]>
+  project: (transaction: Transaction<Tables>, events: readonly AnyRecorded[]) => Promise<Result[]>
   /** Reads revisions of a stream from the event store, both ends included; fewer when there are fewer. */
-  readMissing: (stream: string, from: number, to: number) => Promise<Recorded[]>
+  readMissing: (stream: string, from: number, to: number) => Promise<AnyRecorded[]>
 }
 
 /** What became of a batch: every event of it was applied, a duplicate or parked; healed ones came from the event store beside. */
@@ -39,8 +39,10 @@ export type Applied<Result> = {
  * @throws unavailable when PostgreSQL or the event store is away, conflict `database/serialization` when somebody was in the way:
  *   nothing has happened, do it again
  */
-export const applyBatch = <Result>(consumer: Consumer<Result>, events: readonly Recorded[]): Promise<Applied<Result>> =>
-  run(consumer, events, [])
+export const applyBatch = <Result>(
+  consumer: Consumer<Result>,
+  events: readonly AnyRecorded[],
+): Promise<Applied<Result>> => run(consumer, events, [])
 
 /** Tries a parked stream again, from its first revision that was not applied, and what waits for it. Safe to repeat. */
 export const retryParked = <Result>(consumer: Consumer<Result>, stream: string): Promise<Applied<Result>> =>
@@ -53,7 +55,7 @@ export const retryParked = <Result>(consumer: Consumer<Result>, stream: string):
 export const parkUntried = <Result>(
   consumer: Consumer<Result>,
   stream: string,
-  events: readonly Recorded[],
+  events: readonly AnyRecorded[],
   { code, message }: { code: string; message: string },
 ): Promise<Applied<Result>> =>
   consumer.db.transaction().execute(async (transaction) => {
@@ -80,7 +82,7 @@ export const parkUntried = <Result>(
 
 const run = async <Result>(
   consumer: Consumer<Result>,
-  events: readonly Recorded[],
+  events: readonly AnyRecorded[],
   retried: readonly string[],
 ): Promise<Applied<Result>> => {
   try {
@@ -92,12 +94,12 @@ const run = async <Result>(
 }
 
 /** One stream's share of the work: events that follow on its gate. `trouble` is why it ends before the last that was seen. */
-type Plan = { stream: string; events: Recorded[]; lastSeen: number; trouble?: Trouble }
+type Plan = { stream: string; events: AnyRecorded[]; lastSeen: number; trouble?: Trouble }
 type Trouble = { revision: number; code: string; message: string; waitsFor: string | null }
 
 /** What was found, with the gates locked, and what is to be done. Streams of the batch without a plan stay parked. */
 type Work = {
-  batch: ReadonlyMap<string, Recorded[]>
+  batch: ReadonlyMap<string, AnyRecorded[]>
   gates: Map<string, number>
   parked: ReadonlyMap<string, ParkedStream>
   plans: Plan[]
@@ -107,7 +109,7 @@ type Apply = <Result>(consumer: Consumer<Result>, transaction: Transaction<Table
 
 const attempt = <Result>(
   consumer: Consumer<Result>,
-  events: readonly Recorded[],
+  events: readonly AnyRecorded[],
   retried: readonly string[],
   apply: Apply,
 ): Promise<Applied<Result>> =>
@@ -140,7 +142,7 @@ const isTransaction = (db: Kysely<Tables>): db is Transaction<Tables> => db.isTr
 const prepare = async <Result>(
   transaction: Transaction<Tables>,
   consumer: Consumer<Result>,
-  batch: ReadonlyMap<string, Recorded[]>,
+  batch: ReadonlyMap<string, AnyRecorded[]>,
   retried: readonly string[],
 ): Promise<Work> => {
   const streams = [...new Set([...batch.keys(), ...retried])]
@@ -180,7 +182,7 @@ const note = async (
   return parkedNow
 }
 
-const countsOf = (events: readonly Recorded[], { batch, gates, plans }: Work) => {
+const countsOf = (events: readonly AnyRecorded[], { batch, gates, plans }: Work) => {
   const ofBatch = new Set(events)
   const done = plans.flatMap((plan) => plan.events)
   const applied = done.filter((event) => ofBatch.has(event)).length
@@ -193,13 +195,13 @@ const planOf = async <Result>(
   { readMissing }: Consumer<Result>,
   stream: string,
   gates: ReadonlyMap<string, number>,
-  events: readonly Recorded[] = [],
+  events: readonly AnyRecorded[] = [],
   parked?: ParkedStream,
 ): Promise<Plan> => {
   const applied = gates.get(stream) ?? -1
   const { next, missing } = lineUp(applied, events, parked?.last_seen)
   const lastSeen = Math.max(next.at(-1)?.revision ?? -1, parked?.last_seen ?? -1)
-  const healed: Recorded[] = []
+  const healed: AnyRecorded[] = []
   let trouble: { error: unknown } | undefined
   for (const { from, to } of missing) {
     try {
@@ -275,7 +277,7 @@ const isPassing = (error: unknown): boolean =>
   familyOf(error) === 'unavailable' || codeOf(error) === 'database/serialization'
 
 /** A row that refers to a journey which is not there waits for that journey's stream. */
-const troubleOf = (revision: number, error: unknown, event?: Recorded): Trouble => {
+const troubleOf = (revision: number, error: unknown, event?: AnyRecorded): Trouble => {
   const state = sqlStateOf(error)
   const data = event?.event.data
   const waitsFor = state === '23503' && data && 'client_id' in data ? journeyStream(data.client_id) : null
@@ -297,8 +299,8 @@ const parkingOf = (
   waits_for_stream: waitsFor,
 })
 
-const byStream = (events: readonly Recorded[]): Map<string, Recorded[]> => {
-  const streams = new Map<string, Recorded[]>()
+const byStream = (events: readonly AnyRecorded[]): Map<string, AnyRecorded[]> => {
+  const streams = new Map<string, AnyRecorded[]>()
   for (const event of events) {
     const of = streams.get(event.stream)
     if (of) of.push(event)
@@ -307,10 +309,10 @@ const byStream = (events: readonly Recorded[]): Map<string, Recorded[]> => {
   return streams
 }
 
-const byPosition = (a: Recorded, b: Recorded): number => {
+const byPosition = (a: AnyRecorded, b: AnyRecorded): number => {
   const [left, right] = [BigInt(a.position), BigInt(b.position)]
   return left < right ? -1 : left > right ? 1 : a.revision - b.revision
 }
 
-const revisionsOf = (streams: readonly (readonly [string, readonly Recorded[]])[]): Map<string, number> =>
+const revisionsOf = (streams: readonly (readonly [string, readonly AnyRecorded[]])[]): Map<string, number> =>
   new Map(streams.map(([stream, events]) => [stream, Math.max(...events.map(({ revision }) => revision))]))

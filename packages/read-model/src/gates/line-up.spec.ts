@@ -1,9 +1,9 @@
 import { expect } from 'chai'
-import type { Recorded } from '@journey/contracts'
+import type { AnyRecorded } from '@journey/contracts'
 import { lineUp, withoutGap } from './line-up.js'
 
-const at = (...revisions: number[]) => revisions.map((revision) => ({ revision }) as Recorded)
-const revisions = (events: readonly Recorded[]) => events.map(({ revision }) => revision)
+const at = (...revisions: number[]) => revisions.map((revision) => ({ revision }) as AnyRecorded)
+const revisions = (events: readonly AnyRecorded[]) => events.map(({ revision }) => revision)
 
 describe('events lined up behind a gate', () => {
   it('go on in order, each once, and the others are duplicates', () => {

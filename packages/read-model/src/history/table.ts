@@ -3,7 +3,7 @@ import type { BusType } from '@journey/contracts'
 import type { Actor, Instant, JsonObject } from '@journey/domain'
 import type { JsonColumn, Position, Sealed } from '../columns.js'
 
-/** Every event, under its bus type. `client_id` and `episode` are null where an event belongs to no journey. */
+/** Every event of ours, under its bus type. `client_id` and `episode` are null where an event belongs to no journey. */
 export type JourneyEventsTable = {
   stream: string
   revision: number

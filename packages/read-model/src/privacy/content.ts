@@ -39,6 +39,10 @@ const ofStream = ({ about: stream }: Row): KeyOwner => {
   return clientIdPattern.test(client) ? client : noClient
 }
 
+/** What others say in their events belongs to none of our clients. */
+export const ofNobody = (): KeyOwner => noClient
+const ofOthers = { key: ['stream', 'revision'], ownerOf: ofNobody, onceErased: 'left out' } as const
+
 const derived = { ownerOf: ofClient, onceErased: 'left out' } as const
 
 /** Every table in which content is sealed. What stays plain is what SQL looks for, and what is left of a client once erased. */
@@ -108,6 +112,10 @@ export const content = {
       },
     },
   },
+  received_events: { ...ofOthers, columns: { data: {} } },
+  knowledge_shares: { ...ofOthers, columns: { details: {} } },
+  patterns: { ...ofOthers, columns: { details: {} } },
+  notifications: { ...ofOthers, columns: { recipient: text, details: {} } },
   commands: {
     key: ['command_id'],
     columns: { events: 'plain', error: fields('code') },

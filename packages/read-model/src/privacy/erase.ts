@@ -6,7 +6,7 @@ import { Fault } from '@journey/runtime'
 import { json } from '../columns.js'
 import type { Tables } from '../tables.js'
 import { workIdsOf } from '../works/queries.js'
-import { content, contentOf, type SealedTable } from './content.js'
+import { content, contentOf, ofNobody, type SealedTable } from './content.js'
 import type { ErasureRow } from './table.js'
 
 /** What an erasure would take away: rows with content, by table, and data keys. */
@@ -103,7 +103,8 @@ export const refuseActive = async (db: Kysely<Tables>, clientId: string): Promis
     )
 }
 
-const tables = Object.keys(content) as SealedTable[]
+/** Those that hold content of clients. */
+const tables = (Object.keys(content) as SealedTable[]).filter((table) => contentOf(table).ownerOf !== ofNobody)
 
 const liveKeys = async (db: Kysely<Tables>, clientId: string): Promise<number> => {
   const rows = await db

@@ -1,4 +1,4 @@
-import { fromStored, type Stored } from '@journey/contracts'
+import { anyFromStored, type Stored } from '@journey/contracts'
 import type { Kysely } from 'kysely'
 import type { Consumer } from '../gates/apply-batch.js'
 import { orderedConsumer } from '../dead-letters/parked.js'
@@ -16,6 +16,6 @@ export const readModelConsumer = (
   project,
   readMissing: async (stream, from, to) => {
     const stored = await store.read(stream, { from, maxCount: to - from + 1 })
-    return stored.flatMap((one) => fromStored(one) ?? [])
+    return stored.flatMap((one) => anyFromStored(one) ?? [])
   },
 })

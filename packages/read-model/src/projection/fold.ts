@@ -1,6 +1,6 @@
-import type { Recorded } from '@journey/contracts'
+import type { AnyRecorded, Received, Recorded } from '@journey/contracts'
 import type { Agent, Journey, UnitOfWork } from '@journey/domain'
-import { evolveAgent } from '../agents/projection.js'
+import { evolveAgent, evolveOutsideAgent, outsideAgentId } from '../agents/projection.js'
 import type { AgentRow } from '../agents/table.js'
 import { approvalRows } from '../approvals/projection.js'
 import type { ApprovalRow } from '../approvals/table.js'
@@ -10,6 +10,14 @@ import { historyRow } from '../history/projection.js'
 import type { HistoryRow } from '../history/table.js'
 import { evolveJourney } from '../journeys/projection.js'
 import type { JourneyRow } from '../journeys/table.js'
+import { knowledgeShareRow } from '../knowledge-shares/projection.js'
+import type { KnowledgeShareRow } from '../knowledge-shares/table.js'
+import { notificationRow } from '../notifications/projection.js'
+import type { NotificationRow } from '../notifications/table.js'
+import { patternRow } from '../patterns/projection.js'
+import type { PatternRow } from '../patterns/table.js'
+import { receivedEventRow } from '../received-events/projection.js'
+import type { ReceivedEventRow } from '../received-events/table.js'
 import { transitionOf } from '../transitions/projection.js'
 import type { TransitionRow } from '../transitions/table.js'
 import { evolveWork } from '../works/projection.js'
@@ -30,6 +38,7 @@ export type Step =
   | { family: 'journey'; recorded: Recorded<Journey.Event>; before: JourneyRow | undefined; after: JourneyRow }
   | { family: 'work'; recorded: Recorded<UnitOfWork.Event>; before: WorkRow | undefined; after: WorkRow }
   | { family: 'agent'; recorded: Recorded<Agent.Event>; before: AgentRow | undefined; after: AgentRow }
+  | { family: 'received'; recorded: Recorded<Received> }
 
 /** Rows to write, those of each table with distinct keys. */
 export type Rows = {
@@ -40,6 +49,10 @@ export type Rows = {
   approvals: ApprovalRow[]
   agents: AgentRow[]
   journey_events: HistoryRow[]
+  received_events: ReceivedEventRow[]
+  knowledge_shares: KnowledgeShareRow[]
+  patterns: PatternRow[]
+  notifications: NotificationRow[]
 }
 
 export type Folded = { rows: Rows; steps: Step[] }
@@ -50,7 +63,7 @@ export type Folded = { rows: Rows; steps: Step[] }
  *
  * @throws malformed `projection/never_begun`
  */
-export const fold = (existing: Existing, events: readonly Recorded[]): Folded => {
+export const fold = (existing: Existing, events: readonly AnyRecorded[]): Folded => {
   const journeys = new Map<string, JourneyRow>()
   const works = new Map<string, WorkRow>()
   const agents = new Map<string, AgentRow>()
@@ -78,8 +91,16 @@ export const fold = (existing: Existing, events: readonly Recorded[]): Folded =>
         agents.set(key, after)
         return { family, recorded, before, after }
       }
+      case 'received': {
+        const key = outsideAgentId(recorded.event)
+        const after =
+          key === undefined ? undefined : evolveOutsideAgent(agents.get(key) ?? existing.agents.get(key), recorded)
+        if (after) agents.set(after.agent_id, after)
+        return { family, recorded }
+      }
     }
   })
+  const received = steps.flatMap((step) => (step.family === 'received' ? step.recorded : []))
   return {
     steps,
     rows: {
@@ -88,15 +109,19 @@ export const fold = (existing: Existing, events: readonly Recorded[]): Folded =>
       stage_transitions: steps.flatMap((step) =>
         step.family === 'journey' ? (transitionOf(step.before, step.after, step.recorded) ?? []) : [],
       ),
-      exit_criteria_results: events.flatMap(evaluationRows),
+      exit_criteria_results: steps.flatMap((step) => (step.family === 'journey' ? evaluationRows(step.recorded) : [])),
       approvals: [...works.values()].flatMap(approvalRows),
       agents: [...agents.values()],
-      journey_events: steps.map(({ family, recorded, after }) =>
-        historyRow(recorded, family === 'agent' ? undefined : after),
+      journey_events: steps.flatMap((step) =>
+        step.family === 'received' ? [] : historyRow(step.recorded, step.family === 'agent' ? undefined : step.after),
       ),
+      received_events: received.map(receivedEventRow),
+      knowledge_shares: received.flatMap((one) => knowledgeShareRow(one) ?? []),
+      patterns: received.flatMap((one) => patternRow(one) ?? []),
+      notifications: received.flatMap((one) => notificationRow(one) ?? []),
     },
   }
 }
 
 /** The rows that whole streams lead to. */
-export const foldAll = (events: readonly Recorded[]): Rows => fold(nothing, events).rows
+export const foldAll = (events: readonly AnyRecorded[]): Rows => fold(nothing, events).rows

@@ -1,4 +1,4 @@
-import type { Recorded } from '@journey/contracts'
+import type { AnyRecorded } from '@journey/contracts'
 import type { Kysely } from 'kysely'
 import { applyBatch, retryParked, type Applied, type Consumer } from '../gates/apply-batch.js'
 import { rehearse } from '../rehearsal.js'
@@ -16,7 +16,7 @@ type Store = Parameters<typeof readModelConsumer>[1]
 export const rehearseApplying = (
   db: Kysely<Tables>,
   store: Store,
-  what: { events: readonly Recorded[] } | { parked: string },
+  what: { events: readonly AnyRecorded[] } | { parked: string },
 ): Promise<Rehearsed> =>
   rehearse(db, async (transaction) => {
     const consumer: Consumer<Rows> = {

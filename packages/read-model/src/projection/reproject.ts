@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
-import type { Recorded } from '@journey/contracts'
+import type { AnyRecorded } from '@journey/contracts'
 import { lockGates, moveGates } from '../gates/gates.js'
 import { unpark } from '../gates/parked.js'
 import type { Tables } from '../tables.js'
@@ -18,7 +18,7 @@ export const reproject = (
   db: Kysely<Tables>,
   consumer: string,
   stream: string,
-  read: () => Promise<readonly Recorded[]>,
+  read: () => Promise<readonly AnyRecorded[]>,
 ): Promise<number> =>
   db.transaction().execute(async (transaction) => {
     await lockGates(transaction, consumer, [stream])
@@ -34,7 +34,7 @@ export const reproject = (
   })
 
 /** The rows that are added, event by event; those that are one for a stream are written over. */
-const removeRows = async (transaction: Transaction<Tables>, stream: string, first: Recorded): Promise<void> => {
+const removeRows = async (transaction: Transaction<Tables>, stream: string, first: AnyRecorded): Promise<void> => {
   await transaction.deleteFrom('journey_events').where('stream', '=', stream).execute()
   const { family, recorded } = ofFamily(first)
   if (family === 'journey') {
@@ -43,5 +43,8 @@ const removeRows = async (transaction: Transaction<Tables>, stream: string, firs
     await transaction.deleteFrom('exit_criteria_results').where('client_id', '=', client_id).execute()
   } else if (family === 'work') {
     await transaction.deleteFrom('approvals').where('work_id', '=', recorded.event.data.work_id).execute()
+  } else if (family === 'received') {
+    for (const table of ['received_events', 'knowledge_shares', 'patterns', 'notifications'] as const)
+      await transaction.deleteFrom(table).where('stream', '=', stream).execute()
   }
 }

@@ -1,4 +1,4 @@
-import { canonicalJson, type Recorded } from '@journey/contracts'
+import { canonicalJson, type AnyRecorded } from '@journey/contracts'
 import type { Kysely } from 'kysely'
 import { foldAll, type Rows } from '../projection/fold.js'
 import type { Tables } from '../tables.js'
@@ -14,10 +14,14 @@ const tables = [
   'approvals',
   'agents',
   'journey_events',
+  'received_events',
+  'knowledge_shares',
+  'patterns',
+  'notifications',
 ] as const satisfies (keyof Rows)[]
 
 /** The rows that the read model must have once it has applied whole streams; events in the order of the log. */
-export const expectedRows = (events: readonly Recorded[]): ComparableRows => comparable(foldAll(events))
+export const expectedRows = (events: readonly AnyRecorded[]): ComparableRows => comparable(foldAll(events))
 
 /** The rows that the read model has. */
 export const actualRows = async (db: Kysely<Tables>): Promise<ComparableRows> => {

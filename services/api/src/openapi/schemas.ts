@@ -154,6 +154,17 @@ const erasure = every({
 })
 
 const number = { type: 'number' } as const
+
+/** What every row made of an event of others has. */
+const ofOthers = {
+  stream: text,
+  revision: integer,
+  event_id: { type: 'string', description: 'As its publisher gave it' },
+  position: text,
+  source: text,
+}
+const details = { ...object, description: 'What more the event said' }
+
 const countBy = { type: 'object', additionalProperties: number } as const
 
 /** A part of the stats: with its figures while they are `known`, with a `reason` while they are not. */
@@ -327,11 +338,52 @@ export const schemas: Record<string, object> = {
     created_by: text,
     registered_at: instant,
     updated_at: instant,
+    registered: { type: 'boolean', description: 'False for an agent that others told of; it gets no tasks' },
     last_heartbeat: nullable(instant),
     active_tasks: nullable(integer),
     alive: { type: 'boolean', description: 'Heard of within three heartbeats' },
   }),
   AgentPage: page('Agent'),
+  ReceivedEvent: every({
+    ...ofOthers,
+    event_type: text,
+    version: text,
+    at: instant,
+    correlation_id: text,
+    causation_id: text,
+    data: object,
+  }),
+  ReceivedEventPage: page('ReceivedEvent'),
+  KnowledgeShare: every({
+    ...ofOthers,
+    knowledge_id: text,
+    source_agent_id: text,
+    target_agent_ids: listOf(text),
+    domain: text,
+    shared_at: instant,
+    details,
+  }),
+  KnowledgeSharePage: page('KnowledgeShare'),
+  Pattern: every({
+    ...ofOthers,
+    pattern_id: nullable(text),
+    agent_id: nullable(text),
+    pattern_type: nullable(text),
+    confidence: nullable(number),
+    learned_at: instant,
+    details,
+  }),
+  PatternPage: page('Pattern'),
+  Notification: every({
+    ...ofOthers,
+    event_type: text,
+    channel: nullable(text),
+    recipient: nullable(text),
+    template: nullable(text),
+    at: instant,
+    details,
+  }),
+  NotificationPage: page('Notification'),
   DeadLetterEntry: every(deadLetterEntry),
   DeadLetterPage: page('DeadLetterEntry'),
   DeadLetterGroups: every({
@@ -498,7 +550,8 @@ export const schemas: Record<string, object> = {
     data: object,
     metadata: {
       ...object,
-      description: 'correlation_id, causation_id, actor, stream, revision, position and what more was recorded',
+      description:
+        'correlation_id, causation_id, actor, stream, revision, position and what more was recorded; events of others have what their publisher gave',
     },
   }),
   EventPage: every({

@@ -11,7 +11,8 @@ export const agentRoutes = (app: FastifyInstance, db: Database['db'], aliveWithi
     {
       schema: {
         tags: ['agents'],
-        summary: 'Registered agents, when they were last heard of, and whether that counts as alive',
+        summary:
+          'Agents, when they were last heard of, and whether that counts as alive; with those that others told of',
         querystring: {
           type: 'object',
           additionalProperties: false,

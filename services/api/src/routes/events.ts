@@ -1,4 +1,4 @@
-import { busTypesOf, clientIdPattern, selectionOf } from '@journey/contracts'
+import { clientIdPattern, isSelectable, selectionOf } from '@journey/contracts'
 import { clockSkewMs, happenedAt, type EventStore, type StoredEvent } from '@journey/event-store'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ServerResponse } from 'node:http'
@@ -172,7 +172,7 @@ const drained = (raw: ServerResponse, gone: AbortSignal, limitMs: number): Promi
 
 /** @throws 422 `request/invalid` */
 const checked = ({ from, type, client_id }: Selection) => {
-  if (type !== undefined && busTypesOf(type).length === 0)
+  if (type !== undefined && !isSelectable(type))
     throw wrong('type', 'type must be a type of event, or a family such as journey.*')
   return { from: placeIn(from), type, client_id }
 }

@@ -1,4 +1,4 @@
-import { busTypesOf, clientIdPattern, isOwnQueue } from '@journey/contracts'
+import { clientIdPattern, isOwnQueue, isSelectable } from '@journey/contracts'
 import {
   findReplays,
   moveReplay,
@@ -215,7 +215,7 @@ const instantOf = (field: string, text: string): string => {
 }
 
 const checkFilter = (filter: ReplayFilter = {}): void => {
-  if (filter.type === undefined || busTypesOf(filter.type).length > 0) return
+  if (filter.type === undefined || isSelectable(filter.type)) return
   throw wrong('filter.type', 'request/invalid', `filter.type must be a type of event or a family such as journey.*`)
 }
 

@@ -43,17 +43,23 @@ export type House = {
 type DeadLetterRow = Awaited<ReturnType<typeof deadLettersOf>>[number]
 const deadLettersOf = (db: Database['db']) => db.selectFrom('dead_letters').selectAll().orderBy('created_at').execute()
 
-/** @param isServed whether the service runs in this process from the start */
-export const openHouse = async ({ isServed = true }: { isServed?: boolean } = {}): Promise<House> => {
+/**
+ * @param isServed whether the service runs in this process from the start
+ * @param eventStoreUrl the one that all specs share, if not said otherwise
+ */
+export const openHouse = async ({
+  isServed = true,
+  eventStoreUrl = testEventStoreUrl(),
+}: { isServed?: boolean; eventStoreUrl?: string } = {}): Promise<House> => {
   const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
   await migrate(own.url)
   const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })
-  const store = createEventStore({ url: testEventStoreUrl(), log: silentLog() })
+  const store = createEventStore({ url: eventStoreUrl, log: silentLog() })
   const broker = await openTestBroker(vhost.url)
   const env = {
     DATABASE_URL: own.url,
     RABBITMQ_URL: vhost.url,
-    EVENT_STORE_URL: testEventStoreUrl(),
+    EVENT_STORE_URL: eventStoreUrl,
     LOG_LEVEL: 'silent',
   }
   const open = (over: Record<string, string> = {}) => {

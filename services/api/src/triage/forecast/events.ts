@@ -1,4 +1,4 @@
-import { familyQueue, receivedFamilies, type Recorded } from '@journey/contracts'
+import { familyQueue, receivedFamilies, type AnyRecorded, type Recorded } from '@journey/contracts'
 import { notingStore, type EventStore } from '@journey/event-store'
 import {
   createNotifier,
@@ -21,7 +21,7 @@ import {
 import type { Forecast, Foreseen } from './forecast.js'
 
 /** Reads an event as the event store has it, whatever the message says. @throws malformed `event/…`, `json/…` */
-export type ReadHeard = (message: Pick<Message, 'body'>) => Promise<Recorded>
+export type ReadHeard<Event extends AnyRecorded = Recorded> = (message: Pick<Message, 'body'>) => Promise<Event>
 
 /** Stores what the world outside would be told, as the notifier does, and takes it back. Nothing is sent. @throws malformed `event/…`, `json/…` */
 export const foreseeNotifications = async (

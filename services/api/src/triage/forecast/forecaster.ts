@@ -1,4 +1,5 @@
 import {
+  anyStandingOf,
   commandQueue,
   decoded,
   familyQueue,
@@ -9,7 +10,9 @@ import {
   receivedFamilies,
   sagaQueue,
   standingOf,
+  type AnyRecorded,
   type Configuration,
+  type ReadPlace,
 } from '@journey/contracts'
 import { Journey, UnitOfWork } from '@journey/domain'
 import { createRepository, createSnapshots, type Aggregate, type EventStore } from '@journey/event-store'
@@ -61,7 +64,9 @@ export const createForecaster = (options: {
     })(happening)
   const foreseeCommand = createForeseeCommand({ db, store, policy, now })
   // Whether it bears the relay's proof makes no difference to what a retry comes to, so none is asked for.
-  const read: ReadHeard = ({ body }) => standingOf((stream, range) => store.read(stream, range), readEvent(body))
+  const look: ReadPlace = (stream, range) => store.read(stream, range)
+  const read: ReadHeard = ({ body }) => standingOf(look, readEvent(body))
+  const readAny: ReadHeard<AnyRecorded> = ({ body }) => anyStandingOf(look, readEvent(body))
   const familyQueues: readonly string[] = receivedFamilies.map(familyQueue)
 
   const foresee = async (message: Message): Promise<Foreseen> => {
@@ -71,7 +76,7 @@ export const createForecaster = (options: {
     if (queue === notifierQueue || queue === notifierReplayQueue)
       return foreseeNotifications({ db, channels, read }, message, queue === notifierReplayQueue)
     if (familyQueues.includes(queue)) return foreseeRecording({ db, store }, message)
-    if (projectorQueueNumber(queue) !== undefined) return foreseeApplying({ db, store, read }, message)
+    if (projectorQueueNumber(queue) !== undefined) return foreseeApplying({ db, store, read: readAny }, message)
     if (queueOfName(queue))
       return foreseeTask({ works: worksOf(), liveAgents: () => liveAgents(db, aliveWithinMs) }, message)
     return {

@@ -1,3 +1,4 @@
+import type { AnyRecorded } from '@journey/contracts'
 import type { Message } from '@journey/messaging'
 import { parkedStreamOf, rehearseApplying, type Database, type Rehearsed } from '@journey/read-model'
 import type { ReadHeard } from './events.js'
@@ -13,7 +14,7 @@ export const foreseeStream = async ({ db, store }: Options, stream: string): Pro
 
 /** Applies an event message as the projector does, and takes it back. @throws malformed `event/…`, `json/…` */
 export const foreseeApplying = async (
-  { db, store, read }: Options & { read: ReadHeard },
+  { db, store, read }: Options & { read: ReadHeard<AnyRecorded> },
   message: Message,
 ): Promise<Foreseen> => {
   const event = await read(message)
