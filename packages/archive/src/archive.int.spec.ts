@@ -164,9 +164,28 @@ describe('verifying an archive', () => {
         list: async (...asked) => (await storage.list(...asked)).filter((key) => key !== second),
       }
       const { problems } = await verify(without)
-      expect(problems).to.have.length(1)
+      expect(problems).to.have.length(2)
+      expect(problems[1]).to.match(/^events\/2026-01-02\/.* no manifest speaks of it/)
       expect(problems[0]).to.match(/the segment of 2026-01-03 .* begins after position \d+, the one before ends at \d+/)
     }))
+
+  for (const [which, index, problem] of [
+    ['first', 0, /begins after position \d+, and nothing is there before it/],
+    ['last', -1, /^events\/2026-01-03\/.* no manifest speaks of it/],
+  ] as const)
+    it(`finds that the ${which} segment is gone`, () =>
+      withFolder(async (storage) => {
+        const { source } = await agedStore(['2026-01-01', '2026-01-02', '2026-01-03'], 2)
+        await archive({ source, storage, isArchived }, { before: new Date('2026-01-04') })
+        const gone = (await storage.list('manifests/')).at(index)
+        const without: Storage = {
+          ...storage,
+          list: async (...asked) => (await storage.list(...asked)).filter((key) => key !== gone),
+        }
+        const { problems, segments } = await verify(without)
+        expect(segments).to.equal(2)
+        expect(problems.some((one) => problem.test(one))).to.equal(true)
+      }))
 
   it('finds a manifest that is no manifest', () =>
     archived(async (storage, [first]) => {

@@ -13,7 +13,8 @@ const mostProblems = 100
 
 /**
  * Reads a part of an archive whole and holds it against its manifests: every file there, its checksum and its number of events;
- * positions that rise; revisions without holes in each stream of a segment; segments that follow each other without a gap.
+ * positions that rise; revisions without holes in each stream of a segment; segments that follow each other without a gap, from the
+ * beginning of the log on, where all of it is asked for; and no file of events that no manifest speaks of.
  */
 export const verify = async (
   storage: Storage,
@@ -24,24 +25,43 @@ export const verify = async (
   const complain = (problem: string): void => {
     if (verdict.problems.length < mostProblems) verdict.problems.push(problem)
   }
-  let before: string | null | undefined
+  const isWhole = part.from === undefined && part.to === undefined && part.category === undefined
+  /** Null: nothing, as at the beginning of the log; undefined: not known. */
+  let before: string | null | undefined = part.from === undefined ? null : undefined
+  const claimed = new Set<string>()
   try {
     for await (const manifest of manifestsIn(storage, part)) {
       signal?.throwIfAborted()
       const where = `the segment of ${manifest.day} from position ${manifest.first_position}`
       if (before !== undefined && part.category === undefined && manifest.after !== before)
-        complain(`${where} begins after position ${manifest.after ?? 'none'}, the one before ends at ${before}`)
+        complain(
+          `${where} begins after position ${manifest.after ?? 'none'}, ${before === null ? 'and nothing is there before it' : `the one before ends at ${before}`}`,
+        )
       before = manifest.last_position
+      for (const { key } of manifest.files) claimed.add(key)
       for (const problem of await problemsOf(storage, manifest, part)) complain(`${where}: ${problem}`)
       verdict.segments++
       verdict.events += manifest.events
       report({ done: verdict.events })
     }
+    if (isWhole)
+      for await (const key of keysUnder(storage, 'events/'))
+        if (!claimed.has(key))
+          complain(`${key}: no manifest speaks of it; a run is under way, was cut off, or its manifest is gone`)
   } catch (error) {
     if (codeOf(error) !== 'archive/damaged') throw error
     complain(messageOf(error)) // a manifest: what follows it cannot be told from what is missing
   }
   return verdict
+}
+
+async function* keysUnder(storage: Storage, prefix: string): AsyncGenerator<string> {
+  for (let after: string | undefined; ;) {
+    const keys = await storage.list(prefix, after)
+    if (keys.length === 0) return
+    yield* keys
+    after = keys.at(-1)
+  }
 }
 
 type Segment = Parameters<typeof eventsIn>[1]

@@ -5,6 +5,7 @@ import {
   bucketOf,
   buckets,
   familyQueue,
+  intentQueue,
   isOwnQueue,
   ownedBy,
   partitionKeyOf,
@@ -183,5 +184,7 @@ describe('the queues of what others publish', () => {
         expect(topologyFor(single).queues.map((queue) => queue.name)).to.include(name)
       }
     expect(queueOfName(agentQueue('eventsource'))?.name).to.equal('agent.eventsource')
+    expect(queueOfName(agentQueue('events.eu'))?.name).to.equal('agent.events.eu')
+    expect(queueOfName(intentQueue('events'))?.name).to.equal('tasks.events')
   })
 })

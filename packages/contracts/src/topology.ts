@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { agentIdPattern, intentPattern } from './commands/fields.js'
 
 /**
  * Everything of ours that stands on the bus, as data (CONTRACT.md section 1). Names and arguments are promises: a queue that
@@ -268,8 +269,9 @@ export const migratedBy = (queue: string): string | undefined => /^(.+)\.migrati
  */
 export const queueOfName = (name: string): Queue | undefined => {
   const [, kind, own] = /^(tasks|agent)\.(.+?)(?:\.dlq)?$/.exec(name) ?? []
-  // `events` is no agent's id: the queue of that name holds what others publish (CONTRACT.md reserves the word).
-  if (kind === undefined || own === undefined || /^events(\.|$)/.test(own)) return undefined
+  // `events` is no agent's id: the queue of that name holds what others publish, with its own retries and dead letters.
+  if (kind === undefined || own === undefined || !(kind === 'tasks' ? intentPattern : agentIdPattern).test(own))
+    return undefined
   return (kind === 'tasks' ? queuesOfIntent(own) : queuesOfAgent(own)).find((queue) => queue.name === name)
 }
 

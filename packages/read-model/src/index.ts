@@ -151,10 +151,12 @@ export {
   deadLetterOf,
   findDeadLetters,
   openDeadLetters,
+  openLettersOf,
   parkedStreamOf,
   type DeadLetterEntry,
   type DeadLetterFilter,
   type DeadLetterGroup,
+  type StoppedBy,
 } from './dead-letters/queries.js'
 export {
   beginRetry,

@@ -227,10 +227,12 @@ describe('triage in a running system', () => {
       ...{
         event_id: randomUUID(),
         event_type: 'knowledge.shared',
+        event_version: '1.0',
         timestamp: new Date().toISOString(),
         source: 'spec',
       },
       data: { knowledge_id: 'k', source_agent_id: 'a', target_agent_ids: ['b'], domain: 'search' },
+      metadata: { correlation_id: 'spec' },
     }
     const recording = await dead('knowledge.events', shared, shared.event_type)
     const recorded = await foresee(recording)

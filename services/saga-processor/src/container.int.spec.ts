@@ -131,6 +131,17 @@ describe('the saga-processor', function () {
     expect(JSON.parse(task.body.toString())).to.deep.include({ attempt: 2, target_agent: { agent_id: 'deft' } })
   })
 
+  it('serves all other agents when the queue of one stands otherwise, also at its start', async () => {
+    await house.broker.channel.assertQueue(agentQueue('odd'), { durable: true }) // with none of the arguments of the table
+    await house.agent('odd', [intent])
+    await house.agent('deft', [intent])
+    await house.serve()
+    const work = randomUUID()
+    await house.relay(await taskStarted(work, 2, 60_000, 'odd'))
+    const task = await eventually('the task', () => house.broker.take(agentQueue('deft')))
+    expect(JSON.parse(task.body.toString())).to.deep.include({ work_id: work, attempt: 2 })
+  })
+
   it('does nothing for an event whose journey is over, in whatever order it hears of that', async () => {
     await house.serve()
     await listen()

@@ -164,7 +164,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       meters: busMeters,
       log,
     })
-    const queues = createTaskQueues({ connection, drain })
+    const queues = createTaskQueues({ connection, drain, log })
     /** Reads the snapshots that the command-handler writes. */
     const repositoryOf = <State, Event>(fold: Aggregate<State, Event>, schema: string) => {
       const snapshots = createSnapshots({ store, fold, schema, log })

@@ -105,6 +105,24 @@ describe('a command off the bus', () => {
     expect(readCommand(padded(256 * 1024)).commandId).to.equal('c-1')
     refused(padded(256 * 1024 + 1), 'json/too_large')
   })
+  it('of the orchestrator itself may be larger, since it carries what others sent', () => {
+    const work_id = '7c9e6679-7425-40de-944b-e07fc1f90ae7'
+    const own = (bytes: number) =>
+      incoming(
+        { command_id: 'c', data: { work_id }, metadata: { pad: 'x'.repeat(bytes) } },
+        { routingKey: 'unit_of_work.time_out' },
+      )
+    expect(readCommand(own(700 * 1024)).commandId).to.equal('c')
+    refused(own(768 * 1024), 'json/too_large')
+  })
+  it('registers no agent whose queue would have the name of another', () => {
+    const register = (agent_id: string) =>
+      incoming({ command_id: 'c', data: { agent_id, name: 'A', intents: ['i'] } }, { routingKey: 'agent.register' })
+    for (const id of ['zed.dlq', 'zed.migrating', 'zed.retry.5s', 'events.retry.10m', 'events'])
+      refused(register(id), 'command/invalid', 'data.agent_id')
+    for (const id of ['zed', 'dlq', 'events.eu', 'a.retry.x', 'migrating-agent'])
+      expect(readCommand(register(id)).commandId).to.equal('c')
+  })
   it('is UTF-8 JSON that can be stored as it is', () => {
     refused(incoming('{'), 'json/unreadable')
     refused({ ...incoming(''), body: Buffer.from([0x7b, 0xff, 0x7d]) }, 'json/not_utf8')

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Actor, JsonObject } from '@journey/domain'
 import { malformed, type Detail } from '@journey/runtime'
-import { canonicalJson, isStorable, readJson } from './json.js'
+import { bodyLimit, canonicalJson, isStorable, ownBodyLimit, readJson } from './json.js'
 import { commandKinds, isCommandType, type CommandType, type DomainCommand } from './registry.js'
 import { problemsWith } from './validate.js'
 
@@ -49,7 +49,7 @@ export const idempotencyHeader = 'idempotency-key'
  *   major version other than 1
  */
 export const readCommand = (incoming: Incoming): ReadCommand => {
-  const body = readJson(incoming.body)
+  const body = readJson(incoming.body, isOwn(incoming.routingKey) ? ownBodyLimit : bodyLimit)
   if (!isObject(body)) throw malformed('command/not_an_object', 'A command is a JSON object with command_id and data')
   const problems: Detail[] = []
   const wrong = (field: string, code: string, message: string) => void problems.push({ field, code, message })
@@ -103,6 +103,9 @@ export const readCommand = (incoming: Incoming): ReadCommand => {
     metadata,
   }
 }
+
+/** By its routing key, since the body is not read yet. */
+const isOwn = (type: string): boolean => isCommandType(type) && commandKinds[type].from === 'service'
 
 /** The id of a message that may not be readable as a command; undefined when nothing names one. */
 export const readableCommandId = (incoming: Incoming): string | undefined => {

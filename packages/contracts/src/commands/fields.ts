@@ -3,8 +3,11 @@ import { stages } from '@journey/domain'
 
 /** What a client's id looks like: 1 to 255 of `A-Z a-z 0-9 . _ -`, a letter or digit first. */
 export const clientIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/
-/** As a client's id, at most 200 characters; `events` is reserved for the queue of that name. */
-export const agentIdPattern = /^(?!events$)[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
+/**
+ * As a client's id, at most 200 characters; `events` is reserved for the queue of that name, and so are endings that would make the name of
+ * one agent's queue that of another queue's dead letters, waiting messages or migration.
+ */
+export const agentIdPattern = /^(?!events$)(?!.*\.(dlq|migrating|retry\.[0-9]+[smh])$)[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 export const intentPattern = /^[a-z0-9_]{1,100}$/
 
 const rule = (
@@ -27,7 +30,7 @@ export const IsAgentId = (): PropertyDecorator =>
   rule(
     'agent_id',
     matches(agentIdPattern),
-    'must be 1 to 200 of A-Z a-z 0-9 . _ -, begin with a letter or digit, and not be "events"',
+    'must be 1 to 200 of A-Z a-z 0-9 . _ -, begin with a letter or digit, not be "events", and not end in .dlq, .migrating or .retry.<delay>',
   )
 
 export const IsIntent = (options?: ValidationOptions): PropertyDecorator =>

@@ -2,6 +2,10 @@ import { malformed } from '@journey/runtime'
 
 /** A command's body is at most 256 KiB (CONTRACT.md). */
 export const bodyLimit = 256 * 1024
+/**
+ * Commands of the orchestrator itself carry what others sent, some of it twice. What they lead to has to fit an append (1 MiB).
+ */
+export const ownBodyLimit = 768 * 1024
 /** Deeper nesting than this is no honest command, and would cost stack in everything that walks it. */
 export const depthLimit = 64
 

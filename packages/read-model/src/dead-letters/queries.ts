@@ -236,3 +236,26 @@ export const openIds = (filter: DeadLetterFilter) =>
   sql<{ id: string; n: number }>`(
     select id, row_number() over (order by last_at, id)::int as n from ${entries} entry
     where ${matching(filter)} and state = 'open')`
+
+/** A dead letter that keeps a client's journey from going on. */
+export type StoppedBy = Pick<DeadLetterRow, 'id' | 'client_id' | 'queue' | 'type' | 'code' | 'message' | 'last_at'>
+
+/** The open ones of these clients that died in one of these queues, or are of one of these types; the oldest first, 500 at most. */
+export const openLettersOf = async (
+  db: Kysely<Tables>,
+  clientIds: readonly string[],
+  { queues, types }: { queues: readonly string[]; types: readonly string[] },
+): Promise<StoppedBy[]> => {
+  const rows = await db
+    .selectFrom('dead_letters')
+    .select(['id', 'client_id', 'queue', 'type', 'code', 'message', 'last_at', 'sealed'])
+    .where('state', '=', 'open')
+    .where('client_id', '=', sql<string>`any(${clientIds}::text[])`)
+    .where(sql<boolean>`(queue = any(${queues}::text[]) or type = any(${types}::text[]))`)
+    .orderBy('last_at')
+    .limit(500)
+    .execute()
+  return rows.map(({ id, client_id, queue, type, code, message, last_at }) => ({
+    ...{ id, client_id, queue, type, code, message, last_at },
+  }))
+}

@@ -1,7 +1,9 @@
+import { commandKinds, sagaQueue } from '@journey/contracts'
 import { journeyStream, unitOfWorkStream } from '@journey/domain'
 import {
   nextEvaluations,
   openDispatchesOf,
+  openLettersOf,
   parkedAmong,
   unfinishedWorksOf,
   waitingAdmissionsOf,
@@ -9,14 +11,22 @@ import {
 } from '@journey/read-model'
 import type { Facts } from './waiting.js'
 
+/** Commands without which a journey stands still: the orchestrator's own, results, decisions. What else people ask for is their business. */
+const decisive = [
+  ...Object.entries(commandKinds).flatMap(([type, { from }]) => (from === 'service' ? [type] : [])),
+  ...['task.complete', 'task.fail', 'approval.decide'],
+]
+
 /** Reads what is known of why these clients' journeys wait. */
 export const factsOf = async (db: Database['db'], clientIds: readonly string[]): Promise<Facts> => {
-  const [works, dispatches, admissions, evaluations] = await Promise.all([
+  const [works, dispatches, admissions, deadLetters, evaluations] = await Promise.all([
     unfinishedWorksOf(db, clientIds),
     openDispatchesOf(db, clientIds),
     waitingAdmissionsOf(db, clientIds),
+    openLettersOf(db, clientIds, { queues: [sagaQueue], types: decisive }),
     nextEvaluations(db, clientIds),
   ])
   const streams = [...clientIds.map(journeyStream), ...works.map(({ work_id }) => unitOfWorkStream(work_id))]
-  return { works, dispatches, admissions, parked: await parkedAmong(db, streams), nextEvaluations: evaluations }
+  const parked = await parkedAmong(db, streams)
+  return { works, dispatches, admissions, parked, deadLetters, nextEvaluations: evaluations }
 }

@@ -3,7 +3,13 @@ import { expect } from 'chai'
 import { createChronicle, healthy, start, type Answer, type Chronicle } from '../testing/chronicle.js'
 import { explain, outlook, waitingFor, type Explanation, type Facts } from './waiting.js'
 
-const nothing: Omit<Facts, 'works'> = { dispatches: [], admissions: [], parked: [], nextEvaluations: new Map() }
+const nothing: Omit<Facts, 'works'> = {
+  dispatches: [],
+  admissions: [],
+  parked: [],
+  deadLetters: [],
+  nextEvaluations: new Map(),
+}
 
 /** What a client's journey waits for, by what the chronicle says and what is known beside. */
 const explained = (chronicle: Chronicle, more: Partial<Facts> = {}) => {
@@ -47,6 +53,24 @@ const dispatchOf = ({ dispatched }: Chronicle, more: Partial<Facts['dispatches']
 }
 
 describe('what a journey waits for', () => {
+  it('is an operator, when a message that takes it further died, and not when one of another client did', () => {
+    const chronicle = journeyWith(() => undefined)
+    const letter = {
+      id: '1f0c',
+      client_id: 'client-123',
+      queue: 'command-handler.commands',
+      type: 'unit_of_work.create',
+      code: 'json/too_large',
+      message: 'The body has too many bytes',
+      last_at: '2026-01-27T10:00:05.000Z',
+    }
+    const { found } = explained(chronicle, { deadLetters: [letter, { ...letter, client_id: 'client-9' }] })
+    const told = found.filter(({ kind }) => kind === 'dead_letter')
+    expect(told.map(({ who, since }) => [who, since])).to.deep.equal([['operator', letter.last_at]])
+    expect(told[0]!.says).to.include('unit_of_work.create died in command-handler.commands (json/too_large')
+    expect(told[0]!.to_do).to.include('dlq show 1f0c')
+  })
+
   it('is an agent at work, until its deadline', () => {
     const chronicle = journeyWith(() => undefined)
     const deadline = '2026-01-27T10:02:05.000Z'

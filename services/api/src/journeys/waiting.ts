@@ -1,5 +1,13 @@
 import { stageAfter } from '@journey/domain'
-import type { AdmissionRow, DispatchRow, JourneyRow, ParkedStream, TaskView, WorkRow } from '@journey/read-model'
+import type {
+  AdmissionRow,
+  DispatchRow,
+  JourneyRow,
+  ParkedStream,
+  StoppedBy,
+  TaskView,
+  WorkRow,
+} from '@journey/read-model'
 
 /** What a journey can wait for. */
 export const waitingKinds = [
@@ -15,6 +23,7 @@ export const waitingKinds = [
   'completion',
   'rollback',
   'parked',
+  'dead_letter',
   'processing',
 ] as const
 export type WaitingKind = (typeof waitingKinds)[number]
@@ -40,6 +49,8 @@ export type Facts = {
   dispatches: readonly Omit<DispatchRow, 'token' | 'message'>[]
   admissions: readonly Pick<AdmissionRow, 'work_id' | 'client_id' | 'kind' | 'requested_at'>[]
   parked: readonly ParkedStream[]
+  /** Open ones of what takes a journey further. */
+  deadLetters: readonly StoppedBy[]
   nextEvaluations: ReadonlyMap<string, string>
 }
 
@@ -49,6 +60,7 @@ export const explain = (journey: JourneyRow, facts: Facts): Explanation[] => {
   const works = facts.works.filter(({ client_id }) => client_id === journey.client_id)
   const found = [
     ...parked(journey, works, facts),
+    ...deadLetters(journey, facts),
     ...capacity(journey, facts),
     ...works.flatMap((work) => (work.status === 'failed' ? failed(journey, work) : inWork(work, facts))),
     ...rollback(journey),
@@ -86,6 +98,15 @@ const parked = (journey: JourneyRow, works: readonly WorkRow[], { parked }: Fact
       ),
     )
 }
+
+const deadLetters = ({ client_id }: JourneyRow, { deadLetters }: Facts): Explanation[] =>
+  deadLetters
+    .filter((one) => one.client_id === client_id)
+    .map(({ id, queue, type, code, message, last_at }) =>
+      waits('dead_letter', 'operator', last_at, `${type ?? 'A message'} died in ${queue} (${code}: ${message})`, {
+        to_do: `journey-cli dlq show ${id}; mend the cause, then journey-cli dlq retry ${id}`,
+      }),
+    )
 
 const capacity = ({ client_id }: JourneyRow, { admissions }: Facts): Explanation[] =>
   admissions

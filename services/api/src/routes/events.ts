@@ -2,6 +2,7 @@ import { clientIdPattern, isSelectable, selectionOf } from '@journey/contracts'
 import { clockSkewMs, happenedAt, type EventStore, type StoredEvent } from '@journey/event-store'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ServerResponse } from 'node:http'
+import { atOrAfter } from '../instant.js'
 import type { Feed } from '../events/feed.js'
 import { readEvents, shownOf } from '../events/reading.js'
 import { callerGone } from '../header.js'
@@ -180,7 +181,7 @@ const checked = ({ from, type, client_id }: Selection) => {
 const placeIn = (from: string | undefined): { at?: string; position?: bigint } => {
   if (from === undefined) return {}
   if (/^\d{1,20}$/.test(from)) return { position: BigInt(from) }
-  const at = new Date(from)
+  const at = atOrAfter(from)
   if (/^\d{4}-\d\d-\d\d([T ]|$)/.test(from) && at.getUTCFullYear() >= 1970 && at.getUTCFullYear() < 10_000)
     return { at: at.toISOString() }
   throw wrong('from', 'from must be a time (2026-01-27T10:30:00Z) or the position of an event')

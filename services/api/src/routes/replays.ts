@@ -15,6 +15,7 @@ import {
 import { codeOf, type Detail } from '@journey/runtime'
 import type { FastifyInstance } from 'fastify'
 import { randomUUID } from 'node:crypto'
+import { atOrAfter } from '../instant.js'
 import { actorOf } from '../actor.js'
 import { answers } from '../openapi/document.js'
 import { isUuid, pageOf, pageParameters, placeOf } from '../paging.js'
@@ -209,7 +210,7 @@ const windowOf = (body: Wanted): { from: string; to: string | undefined } => {
 
 /** The schema lets leap seconds pass, and years that PostgreSQL and EventStoreDB never saw. */
 const instantOf = (field: string, text: string): string => {
-  const at = new Date(text)
+  const at = atOrAfter(text)
   if (at.getUTCFullYear() >= 1970 && at.getUTCFullYear() < 10_000) return at.toISOString()
   throw wrong(field, 'request/invalid', `${field} must be a time after 1970, such as 2026-01-27T10:00:00Z`)
 }

@@ -194,6 +194,7 @@ export const createTriage = (options: {
           'dead_letter/not_a_command',
           'Only commands are edited: an event is a fact, and what is derived from one follows it. Mend the reader, and retry',
         )
+      if (row.state !== 'open') done({ refused: row.state }) // before anything is said of the new body
       const type = body.command_type ?? row.type
       const command_id = body.command_id ?? randomUUID()
       const whole = { ...body, command_id, ...(typeof type === 'string' && { command_type: type }) }

@@ -243,9 +243,11 @@ describe('the forecast of an event', () => {
       const event = {
         event_id: randomUUID(),
         event_type: 'knowledge.shared',
+        event_version: '1.0',
         timestamp: '2026-01-27T10:00:00Z',
         source: 'spec',
         data: { knowledge_id: 'k', source_agent_id: 'a', target_agent_ids: ['b'], domain: 'search' },
+        metadata: { correlation_id: 'spec' },
       }
       const body = Buffer.from(JSON.stringify(event))
       const before = (await store.readLast('received-knowledge'))?.revision ?? -1
