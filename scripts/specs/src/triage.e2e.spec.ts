@@ -198,20 +198,21 @@ describe('triage in a running system', () => {
     expect([reacted.outcome, reacted.commands.map(({ known }: any) => known)]).to.deep.equal(['nothing', [true]])
     await retry(reaction)
 
-    const promoted = {
-      ...event,
-      event_id: randomUUID(),
-      event_type: 'journey.stage_promoted',
-      data: {
-        ...event.data,
-        from_stage: 'sandbox',
-        to_stage: 'pilot',
-        reason: 'all passed',
-        initiated_by: 'spec',
-        exit_criteria_results: {},
-        exit_criteria_details: [],
-      },
-    }
+    // The notifier has heard of it; without the row it is as if it had not.
+    const away = freshClient('promoted')
+    await start(system, away)
+    const [promoted] = await until('its promotion', async () => {
+      const type = 'journey.stage_promoted'
+      const { items } = (await system.get(`/events?client_id=${away}&type=${type}&from=2020-01-01T00:00:00Z`)).body
+      return items?.length > 0 && items
+    })
+    await until('its delivery', async () => {
+      const gone = await database.db
+        .deleteFrom('deliveries')
+        .where('event_id', '=', promoted.event_id)
+        .executeTakeFirst()
+      return gone.numDeletedRows > 0n
+    })
     const notification = await dead('notifier.events', promoted, promoted.event_type)
     const { outcome, deliveries } = await foresee(notification)
     expect([outcome, deliveries.length]).to.deep.equal(['changes', 1])
