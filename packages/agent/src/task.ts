@@ -1,4 +1,4 @@
-import { readJson, taskMessageId, type TaskMessage } from '@journey/contracts'
+import { ownBodyLimit, readJson, taskMessageId, type TaskMessage } from '@journey/contracts'
 import { malformed, type Detail } from '@journey/runtime'
 
 /** What an agent is given to do (CONTRACT.md, Tasks). */
@@ -13,7 +13,7 @@ export const deliveryKeyOf = (task: Task): string => `${taskMessageId(task)}:${t
  * @throws malformed `json/…`, `task/not_an_object`, or `task/invalid` naming every field that is wrong
  */
 export const readTask = (body: Uint8Array): Task => {
-  const value = readJson(body)
+  const value = readJson(body, ownBodyLimit)
   if (!isObject(value))
     throw malformed('task/not_an_object', 'A task is a JSON object with work_id, task_id and intent')
   const problems = Object.entries(fields).flatMap(([field, { is, says }]): Detail[] =>

@@ -21,7 +21,7 @@ export {
 } from './commands/registry.js'
 export { fieldsOf, problemsWith, validate } from './commands/validate.js'
 export { dataSchema, type Schema } from './commands/schema.js'
-export { bodyLimit, canonicalJson, isStorable, readJson } from './commands/json.js'
+export { bodyLimit, canonicalJson, isStorable, ownBodyLimit, readJson } from './commands/json.js'
 export { agentIdPattern, clientIdPattern, intentPattern } from './commands/fields.js'
 export type { CommandAnswer, CommandStatus } from './commands/answer.js'
 export * as CommandDataClasses from './commands/data.js'

@@ -105,6 +105,13 @@ describe('a client’s journey through the whole system', () => {
     }
   })
 
+  it('goes all the way with parameters as large as a command may bring', async () => {
+    const client = freshClient('large')
+    await start(system, client, { ...approved, large: 'x'.repeat(255 * 1024) })
+    await untilSetUp(system, client)
+    expect((await system.get(`/dead-letters?client_id=${client}`)).body.items).to.deep.equal([])
+  })
+
   it('gives a repeated command its first answer, a refusal too, and refuses its id to another', async () => {
     const client = freshClient()
     const command_id = randomUUID()

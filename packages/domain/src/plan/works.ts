@@ -22,12 +22,14 @@ export const gateWork = (catalog: Catalog, visit: Visit, n: number, profile: Pro
   const criteria = catalog.gates[visit.stage]
   const first = workIdOf({ ...visit, kind: 'gate', n: 1 })
   const brought = broughtBy(visit, profile)
+  // The journey's parameters go with every task anyhow; once more in each check they could outgrow what an append takes.
+  const { parameters: _, ...known } = profile
   const human = criteria.filter((criterion) => !isMeasured(criterion) && isRequired(criterion))
   const measuring = criteria.filter(isMeasured).map(({ check_id, name, parameters }): PlannedTask => ({
     ...checkTask(check_id, name, catalog),
     kind: 'agent',
     intent: gateIntent(check_id),
-    input: { ...brought.inputs, ...parameters },
+    input: { client_id: visit.client_id, ...known, ...parameters },
   }))
   const asking =
     n === 1
