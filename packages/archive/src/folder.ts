@@ -1,7 +1,7 @@
 import { unavailable } from '@journey/runtime'
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import type { Storage } from './storage.js'
 
 const mostKeys = 1_000
@@ -36,10 +36,11 @@ export const folderStorage = (folder: string): Storage => ({
   list: (prefix, after = '') =>
     reached(folder, async () => {
       const inside = dirname(`${prefix}x`)
-      const names = (await readdir(join(folder, inside), { withFileTypes: true }).catch(undefinedIfMissing)) ?? []
-      return names
-        .filter((name) => name.isFile() && !name.name.endsWith(unfinished))
-        .map(({ name }) => (inside === '.' ? name : `${inside}/${name}`))
+      const all = { recursive: true, withFileTypes: true } as const
+      const entries = (await readdir(join(folder, inside), all).catch(undefinedIfMissing)) ?? []
+      return entries
+        .filter((entry) => entry.isFile() && !entry.name.endsWith(unfinished))
+        .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep).join('/'))
         .filter((key) => key.startsWith(prefix) && key > after)
         .sort()
         .slice(0, mostKeys)
