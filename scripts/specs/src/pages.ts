@@ -151,6 +151,12 @@ ${table(
   Object.entries(busTypes).map(([stored, bus]) => [code(bus), stored, fieldsOf(eventSchemas[stored as StoredType])]),
 )}
 
+### Events brought again
+
+A replay to a queue of yours brings events as they were, through \`journey.replay\`, in the order of the log and with the header
+\`x-replay-id\`. What a crash cuts off goes on by itself, and up to 200 events may come twice then. A consumer drops those by the headers
+\`stream\`, \`revision\` and \`x-replay-id\`: under one \`x-replay-id\`, what is not above the last revision it took of a stream has come before.
+
 ### Events of others
 
 Anyone may publish ${receivedFamilies.map((family) => code(`${family}.*`)).join(', ')} events onto \`journey.events\`, with their type as routing key and a JSON body of

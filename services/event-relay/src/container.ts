@@ -53,7 +53,7 @@ import {
 } from '@journey/runtime'
 import { createHearing, missingBindings, type Hearing, type HearingPlaces } from './hearing.js'
 import { createRelayMeters, tellRelayLag, type RelayMeters } from './meters.js'
-import { createRedelivery } from './redelivery.js'
+import { createRedelivery, redeliveryWindow } from './redelivery.js'
 import { createRelay } from './relay.js'
 import type { Settings } from './settings.js'
 
@@ -190,7 +190,12 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       positionBefore: (at) => positionBefore(db, at),
       proofs,
       openPublisher: (confirmed, isCareful) =>
-        createOrderedPublisher({ connection, meters, window: isCareful ? 1 : settings.window, confirmed }),
+        createOrderedPublisher({
+          connection,
+          meters,
+          window: isCareful ? 1 : Math.min(settings.window, redeliveryWindow),
+          confirmed,
+        }),
       binding: {
         bind: (queue, key) => bindQueue(connection, queue, exchanges.replay.name, key),
         unbind: (queue, key) => unbindQueue(connection, queue, exchanges.replay.name, key),

@@ -19,7 +19,7 @@ import {
 } from '@journey/read-model'
 import { actions, logOf, type Move } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
-import { createRedelivery } from './redelivery.js'
+import { createRedelivery, mostRepeated, redeliveryWindow } from './redelivery.js'
 
 const moves = Array.from({ length: 300 }, (_, n): Move => ({
   client: n % 3,
@@ -78,19 +78,32 @@ const setup = async () => {
   const queue = 'crm.replays'
   await broker.channel.assertQueue(queue)
 
-  /** Runs replays until the way to stop them is called; `window` is how many messages are unconfirmed at most. */
-  const runner = (window = 50) => {
-    const stopping = new AbortController()
-    const work = createRedelivery({
+  /** `sent` hears of each message. */
+  const redelivery = (window: number, sent: (done: number) => void = () => undefined) =>
+    createRedelivery({
       store,
       proofs: relayProofs(db),
       positionBefore: (at) => positionBefore(db, at),
-      openPublisher: (confirmed) => createOrderedPublisher({ connection, window, confirmed }),
+      openPublisher: async (confirmed) => {
+        const publisher = await createOrderedPublisher({ connection, window, confirmed })
+        return {
+          ...publisher,
+          publish: (place, publication) => {
+            sent(place.done)
+            return publisher.publish(place, publication)
+          },
+        }
+      },
       binding: {
         bind: (name, key) => bindQueue(connection, name, exchanges.replay.name, key),
         unbind: (name, key) => unbindQueue(connection, name, exchanges.replay.name, key),
       },
     })
+
+  /** Runs replays until the way to stop them is called; `window` is how many messages are unconfirmed at most. */
+  const runner = (window = 50) => {
+    const stopping = new AbortController()
+    const work = redelivery(window)
     const running = runReplays({ db, consumers: { except: 'projector' }, work, log, signal: stopping.signal })
     return async () => {
       stopping.abort()
@@ -125,7 +138,7 @@ const setup = async () => {
     return messages
   }
   return {
-    ...{ db, broker, connection, queue, runner, request, until, takeAll },
+    ...{ db, broker, connection, queue, redelivery, runner, request, until, takeAll },
     ...histories,
     close: async () => {
       await connection.stop()
@@ -215,6 +228,25 @@ describe('a redelivery to a queue from outside', function () {
       await until(id, ({ state }) => state === 'completed')
       await second()
       expect(idsOf([...before, ...after].map(({ body }) => fromBus(body)))).to.deep.equal(idsOf(log))
+    }))
+
+  it('has no more messages out, at any moment it may be killed in, than it says may come twice', () =>
+    withRedelivery(async ({ log, redelivery, request }) => {
+      expect(log.length).to.be.greaterThan(mostRepeated)
+      let [saved, reported, mostUnsaved] = [0, 0, 0]
+      const work = redelivery(redeliveryWindow, (done) => (mostUnsaved = Math.max(mostUnsaved, done - saved)))
+      await work.run({
+        replay: await request(),
+        signal: new AbortController().signal,
+        report: ({ done }) => (reported = done ?? reported),
+        save: async () => {
+          const told = reported
+          await new Promise(setImmediate) // as a commit, it takes longer than to publish
+          saved = told
+        },
+      })
+      expect(reported).to.equal(log.length)
+      expect(mostUnsaved).to.be.within(1, mostRepeated)
     }))
 
   it('ends at once when cancelled, and leaves no binding', () =>

@@ -21,6 +21,8 @@ export type ReplayJob = {
   signal: AbortSignal
   /** Tells how far it is; written down within half a second, and at the end. What is told must be durable already. */
   report: (progress: ReplayProgress) => void
+  /** Writes what was told down now, for work that must not be repeated by much after a crash. @throws unavailable */
+  save: () => Promise<void>
 }
 
 export type ReplayWork = {
@@ -129,7 +131,7 @@ const stretch = async (
   const ended = new AbortController()
   const either = AbortSignal.any([signal, stopped.signal])
   let progress: ReplayProgress = {}
-  const save = async (): Promise<void> => {
+  const saveNow = async (): Promise<void> => {
     const told = progress
     progress = {}
     const state = await saveReplayProgress(db, replay.id, told).catch((error: unknown) => {
@@ -138,12 +140,16 @@ const stretch = async (
     })
     if (state !== 'running') stopped.abort()
   }
+  let last = Promise.resolve()
+  /** One after the other, so that no earlier place overwrites a later one. */
+  const save = (): Promise<void> => (last = last.catch(() => undefined).then(saveNow))
   const saving = (async () => {
     while (await passed(lookEveryMs, ended.signal)) await save().catch(() => undefined)
   })()
   let outcome: Stretch
   try {
-    await work.run({ replay, signal: either, report: (more) => (progress = { ...progress, ...more }) })
+    const report = (more: ReplayProgress) => (progress = { ...progress, ...more })
+    await work.run({ replay, signal: either, report, save })
     outcome = either.aborted ? { kind: 'stopped' } : { kind: 'done' }
   } catch (error) {
     outcome = either.aborted ? { kind: 'stopped' } : { kind: 'broken', error }
