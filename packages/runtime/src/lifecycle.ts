@@ -62,8 +62,14 @@ export const inTheBackground = (name: string, work: (signal: AbortSignal) => Pro
  * Runs one service until SIGTERM or SIGINT, then stops it in order and exits 0; a stop that takes over 25 s is cut short
  * with exit 1. A failed start is logged and exits 1. An unhandled rejection is a bug: it is logged and the process exits 1,
  * so that the supervisor starts it afresh.
+ *
+ * @param faultOf why a start failed, for whoever started it: one line on standard error instead of the log; undefined for a bug
  */
-export const runUntilSignal = async (part: Part, log: Log): Promise<void> => {
+export const runUntilSignal = async (
+  part: Part,
+  log: Log,
+  faultOf: (error: unknown) => string | undefined = () => undefined,
+): Promise<void> => {
   let stopping: Promise<void> | undefined
   const stop = (signal: string) => {
     if (stopping) return
@@ -98,7 +104,9 @@ export const runUntilSignal = async (part: Part, log: Log): Promise<void> => {
     log.info('started')
   } catch (error) {
     if (stopping) return
-    log.fatal({ err: error }, 'the start failed')
+    const fault = faultOf(error)
+    if (fault === undefined) log.fatal({ err: error }, 'the start failed')
+    else console.error(`error: ${fault}`)
     process.exit(1)
   }
 }

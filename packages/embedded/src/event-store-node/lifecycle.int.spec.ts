@@ -182,16 +182,30 @@ describe('an event store node', () => {
     await database.drop()
   })
 
-  it('explains itself on the command line', async () => {
+  const run = async (...args: string[]) => {
     const main = fileURLToPath(new URL('main.js', import.meta.url))
-    const run = async (...args: string[]) => {
-      const child = spawn(process.execPath, [main, ...args], { env: {} })
-      let output = ''
-      for (const stream of [child.stdout, child.stderr])
-        stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
-      const [code] = (await once(child, 'close')) as [number]
-      return { code, output }
-    }
+    const child = spawn(process.execPath, [main, ...args], { env: {} })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    const [code] = (await once(child, 'close')) as [number]
+    return { code, output }
+  }
+
+  it('says in one line that its port is taken', async () => {
+    const [database, taken] = [await testDatabase(), createServer().listen(0, '127.0.0.1')]
+    await once(taken, 'listening')
+    const { port } = taken.address() as { port: number }
+    const { code, output } = await run('--port', String(port), '--database', database.url, '--log-level', 'silent')
+    expect([code, output]).to.deep.equal([
+      1,
+      `error: Port ${port} of 127.0.0.1 is taken. Stop what listens there, or name another with --port.\n`,
+    ])
+    taken.close()
+    await database.drop()
+  })
+
+  it('explains itself on the command line', async () => {
     const help = await run('--help')
     expect(help.code).to.equal(0)
     for (const option of ['--port', '--host', '--data', '--database', '--health-port'])

@@ -18,6 +18,7 @@ import { createEventStoreNode } from './event-store-node.js'
 import { addMaintenance } from './maintenance/commands.js'
 import { createOwnDatabase, withOwnDatabase } from './own-database.js'
 import type { Certificate } from './grpc/server.js'
+import { startFaultOf } from './start-fault.js'
 
 const path = (process.env.PATH ?? '').split(':')
 
@@ -55,7 +56,8 @@ share one transaction), event_store_commit_seconds, and by kind (all, stream) ev
 event_store_subscription_lag_events and event_store_subscription_lag_seconds of the slowest. /health answers as long as the node
 lives, /ready says whether appends can be taken.
 
-It writes JSON lines to standard output; the one whose msg is "listening" names its address.`,
+It writes JSON lines to standard output; the one whose msg is "listening" names its address. When it cannot start for a reason
+such as a taken port, standard error says so in one line, and it exits 1.`,
   )
 
 type ServeOptions = Place & {
@@ -149,7 +151,9 @@ const serve = async (options: ServeOptions): Promise<void> => {
     await parts?.stop()
     await database.stop()
   }
-  await runUntilSignal(inOrder('event store', [{ name: 'node and database', start, stop }], log), log)
+  await runUntilSignal(inOrder('event store', [{ name: 'node and database', start, stop }], log), log, (error) =>
+    startFaultOf(error, { port, healthPort }),
+  )
 }
 
 command.enablePositionalOptions().action(serve)
