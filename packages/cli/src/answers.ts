@@ -280,9 +280,10 @@ export type Stats = {
   }[]
   critical_time: Told<{ p50_seconds: number | null; p99_seconds: number | null; events: number }>
   queues: Told<{
+    asked_at: string
     items: { queue: string; ready: number; unacknowledged: number; consumers: number; ack_rate: number }[]
   }>
-  retries: Told<{ items: { queue: string; delay: string; waiting: number }[] }>
+  retries: Told<{ asked_at: string; items: { queue: string; delay: string; waiting: number }[] }>
   parked: Told<{ streams: number; oldest: { stream: string; since: string } | null }>
   dead_letters: Told<{
     open: number

@@ -1,6 +1,9 @@
 import type { Stats, Told } from './answers.js'
 import { moment, plain, tableOf, verdictIn, type Colours } from './output.js'
 
+/** What the broker told is some seconds old at any time. */
+const freshForMs = 10_000
+
 /** How the whole system does, for people: what runs, what is behind, what was put aside, what is held back. */
 export const systemLines = (colours: Colours, stats: Stats): string[] => {
   const { bold, dim } = colours
@@ -9,6 +12,11 @@ export const systemLines = (colours: Colours, stats: Stats): string[] => {
   const unknown = (reason: string) => colours.yellow(`unknown: ${plain(reason)}`)
   const line = <T extends object>(name: string, part: Told<T>, say: (known: T) => string) =>
     `${name.padEnd(16)} ${part.status === 'known' ? say(part) : unknown(part.reason)}`
+  /** Says so when the broker was too busy to tell anew. */
+  const told = (text: string, part: Told<{ asked_at: string }>) =>
+    part.status === 'known' && Date.parse(stats.at) - Date.parse(part.asked_at) > freshForMs
+      ? [`${bold(text)}  ${colours.yellow(`as of ${moment(part.asked_at)}`)}`]
+      : title(text, part)
   const table = (head: string[], rows: string[][]) =>
     rows.length === 0 ? [dim('  none')] : tableOf(colours, head, rows).split('\n')
 
@@ -96,7 +104,7 @@ export const systemLines = (colours: Colours, stats: Stats): string[] => {
       ]),
     ),
     '',
-    ...title('Queues that hold messages', queues),
+    ...told('Queues that hold messages', queues),
     ...(queues.status === 'known'
       ? table(
           ['QUEUE', 'READY', 'UNACKNOWLEDGED', 'CONSUMERS', 'ACKED/S'],
@@ -104,7 +112,7 @@ export const systemLines = (colours: Colours, stats: Stats): string[] => {
         )
       : []),
     '',
-    ...title('Waiting for another try', retries),
+    ...told('Waiting for another try', retries),
     ...(retries.status === 'known'
       ? table(
           ['QUEUE', 'DELAY', 'MESSAGES'],

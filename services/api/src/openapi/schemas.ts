@@ -178,6 +178,11 @@ const told = (properties: Record<string, object>) => ({
   },
 })
 
+const askedAt = {
+  ...instant,
+  description: 'When the broker told so: up to a minute ago, while it is too busy to tell again',
+} as const
+
 const replayInStats = every({ id: text, consumer: text, mode: text, done: integer, total: nullable(integer) })
 
 /** Every named schema of the document. */
@@ -600,7 +605,7 @@ export const schemas: Record<string, object> = {
       events: integer,
     }),
     queues: told({
-      asked_at: instant,
+      asked_at: askedAt,
       items: listOf(
         every({
           queue: text,
@@ -613,7 +618,7 @@ export const schemas: Record<string, object> = {
         }),
       ),
     }),
-    retries: told({ items: listOf(every({ queue: text, delay: text, waiting: integer })) }),
+    retries: told({ asked_at: askedAt, items: listOf(every({ queue: text, delay: text, waiting: integer })) }),
     parked: told({ streams: integer, oldest: nullable(every({ stream: text, since: instant })) }),
     dead_letters: told({
       open: integer,

@@ -19,9 +19,9 @@ export type QueuesTold = { asked_at: string; items: QueueFigures[] }
 /** @throws unavailable `broker/management_away`, `broker/access_refused` */
 export type ReadQueues = () => Promise<QueuesTold>
 
-/** A busy broker takes its time to tell, just when its figures matter most: what it told last is told until then. */
+/** A busy broker takes its time to tell, just when its figures matter most: what it told last is told until then, with its time. */
 const patienceMs = 150
-const trueForMs = 10_000
+const trueForMs = 60_000
 
 /**
  * Asks one question at a time, however slow the answer is.

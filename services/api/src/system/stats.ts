@@ -14,7 +14,7 @@ import {
 } from '@journey/read-model'
 import { messageOf, readiness, type Check } from '@journey/runtime'
 import { lagsOf } from './lags.js'
-import type { QueueFigures, ReadQueues } from './queues.js'
+import type { QueuesTold, ReadQueues } from './queues.js'
 import { summed, worst } from './reports.js'
 
 /** A part of the whole that could be told, or why not. */
@@ -149,7 +149,7 @@ const ratesOf = (alive: readonly ServiceReport[]) => {
 }
 
 /** What waits for another try, by queue and delay. */
-const retriesOf = (queues: Told<{ items: QueueFigures[] }>): Told<{ items: Retries[] }> => {
+const retriesOf = (queues: Told<QueuesTold>): Told<{ asked_at: string; items: Retries[] }> => {
   if (queues.status === 'unknown') return queues
   const items = queues.items.flatMap(({ queue, ready, unacknowledged }) => {
     const [, of, delay] = /^(.+)\.retry\.([^.]+)$/.exec(queue) ?? []
@@ -157,7 +157,8 @@ const retriesOf = (queues: Told<{ items: QueueFigures[] }>): Told<{ items: Retri
     return of !== undefined && delay !== undefined && waiting > 0 ? [{ queue: of, delay, waiting }] : []
   })
   const place = ({ delay }: Retries) => retrySteps.findIndex(({ label }) => label === delay)
-  return { status: 'known', items: items.sort((a, b) => a.queue.localeCompare(b.queue) || place(a) - place(b)) }
+  items.sort((a, b) => a.queue.localeCompare(b.queue) || place(a) - place(b))
+  return { status: 'known', asked_at: queues.asked_at, items }
 }
 
 type Retries = { queue: string; delay: string; waiting: number }
