@@ -160,8 +160,10 @@ A replay to a queue of yours brings events as they were, through \`journey.repla
 ### Events of others
 
 Anyone may publish ${receivedFamilies.map((family) => code(`${family}.*`)).join(', ')} events onto \`journey.events\`, with their type as routing key and a JSON body of
-at most 256 KiB: **event_id** (up to 128 characters), **event_type**, **timestamp** (ISO 8601), **source**, **data**; event_version (\`1.0\`) and
-metadata may be left out. Each is recorded once, for good, in the stream \`received-<family>\` as \`${receivedType}\`, whose data is the body.
+at most 256 KiB: **event_id** (up to 128 characters), **event_type**, **event_version** (\`1.0\`), **timestamp** (ISO 8601, from 1970 on), **source**, **data**,
+**metadata** with **correlation_id**. Each is recorded once, for good, in the stream \`received-<family>\` as \`${receivedType}\`, whose data is the body.
+Once recorded, it goes to the projector by \`journey.received\`, and is shown by \`GET /api/v1/received-events\`, \`/knowledge-shares\`,
+\`/patterns\`, \`/notifications\` and \`/agents\`.
 What cannot be recorded is a dead letter of \`<family>.events\`: \`event/invalid\`, \`event/unsupported_version\`, \`event/id_reused\` for an id that
 said something else before, \`event/foreign\` for one of our types with a stream and revision where it does not stand. Types
 with a schema of their own; any other type of these families needs no more than the above:
