@@ -15,7 +15,7 @@ export interface Binding {
 
 type Place = { position: bigint; done: number }
 
-/** Messages between two times of writing the place down: a commit each, which keeps up with some 10,000 messages a second. */
+/** Messages between two times of writing the place down, a commit each. */
 const saveEvery = 50
 
 /** Messages of a redelivery that are unconfirmed at most. With those not written down yet, so many may come twice after a crash: */

@@ -17,6 +17,7 @@ import {
 } from '@journey/read-model'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { randomUUID } from 'node:crypto'
+import { atOrAfter } from '../instant.js'
 import { actorOf } from '../actor.js'
 import { answers } from '../openapi/document.js'
 import { isUuid, pageOf, pageParameters, placeOf } from '../paging.js'
@@ -252,7 +253,7 @@ const defaultRate = '50/s'
 export const filterOf = ({ client_id, since, ...asked }: AskedFilter): DeadLetterFilter => ({
   ...asked,
   clientId: client_id,
-  since: since === undefined ? undefined : new Date(since).toISOString(),
+  since: since === undefined ? undefined : atOrAfter(since).toISOString(),
 })
 
 export const byOf = (request: FastifyRequest<{ Body: { reason?: string } }>) => ({
