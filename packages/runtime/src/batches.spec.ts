@@ -59,6 +59,25 @@ describe('work in batches', () => {
     expect(batches).to.deep.equal([['a'], ['b', 'c', 'd'], ['e']])
   })
 
+  it('has as many batches under way as it may, and gathers what comes meanwhile', async () => {
+    const { call, batches, next, letGo } = setup({ atOnce: 2 })
+    let begun = next()
+    const calls = [call('a')]
+    await begun
+    begun = next()
+    calls.push(call('b'))
+    await begun
+    calls.push(...['c', 'd'].map(call))
+    expect(batches).to.deep.equal([['a'], ['b']])
+    begun = next()
+    letGo() // the first; the second is still under way
+    await begun
+    expect(batches).to.deep.equal([['a'], ['b'], ['c', 'd']])
+    letGo()
+    letGo()
+    expect(await Promise.all(calls)).to.deep.equal(['A', 'B', 'C', 'D'])
+  })
+
   it('keeps items with the same key apart', async () => {
     const { call, batches, next, letGo } = setup({ keyOf: (item) => item })
     let begun = next()

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
 import { exchanges, toBus, type Stored } from '@journey/contracts'
+import * as examples from '@journey/contracts/testing'
 import { eventually } from '@journey/messaging/testing'
 import { openHouse, type House } from './testing/house.js'
 
@@ -11,35 +12,9 @@ describe('what others publish onto journey.events', () => {
   })
   after(() => house.close())
 
-  /** The two examples of the integration patterns (spec/003), but for the ids, since specs share the event store. */
-  const agentCreated = () => ({
-    event_id: randomUUID(),
-    event_type: 'agent.created',
-    event_version: '1.0',
-    timestamp: '2024-01-15T10:30:00Z',
-    source: 'daa-service',
-    data: {
-      agent_id: 'a1b2c3d4-e5f6-7890-abcd-ef1234567890',
-      type: 'researcher',
-      cognitive_pattern: 'systems',
-      created_by: 'user123',
-    },
-    metadata: { correlation_id: 'req_abc123', causation_id: 'evt_xyz789' },
-  })
-  const knowledgeShared = () => ({
-    event_id: randomUUID(),
-    event_type: 'knowledge.shared',
-    event_version: '1.0',
-    timestamp: '2024-01-15T10:35:00Z',
-    source: 'knowledge-service',
-    data: {
-      knowledge_id: 'k1b2c3d4-e5f6-7890-abcd-ef1234567890',
-      source_agent_id: 'a1b2c3d4-e5f6-7890-abcd-ef1234567890',
-      target_agent_ids: ['a2b2c3d4-e5f6-7890-abcd-ef1234567890', 'a3b2c3d4-e5f6-7890-abcd-ef1234567890'],
-      domain: 'machine_learning',
-    },
-    metadata: { correlation_id: 'req_abc123' },
-  })
+  /** Under ids of their own, since specs share the event store. */
+  const agentCreated = () => examples.agentCreated({ event_id: randomUUID() })
+  const knowledgeShared = () => examples.knowledgeShared({ event_id: randomUUID() })
   type Event = { event_id: string; event_type: string }
   const publish = (event: object, key = (event as Event).event_type) =>
     house.broker.publish(exchanges.events.name, key, event)

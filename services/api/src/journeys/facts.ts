@@ -11,11 +11,8 @@ import {
 } from '@journey/read-model'
 import type { Facts } from './waiting.js'
 
-/** Commands without which a journey stands still: the orchestrator's own, results, decisions. What else people ask for is their business. */
-const decisive = [
-  ...Object.entries(commandKinds).flatMap(([type, { from }]) => (from === 'service' ? [type] : [])),
-  ...['task.complete', 'task.fail', 'approval.decide'],
-]
+/** The orchestrator's own commands: without them a journey stands still. What people ask for is their business. */
+const own = Object.entries(commandKinds).flatMap(([type, { from }]) => (from === 'service' ? [type] : []))
 
 /** Reads what is known of why these clients' journeys wait. */
 export const factsOf = async (db: Database['db'], clientIds: readonly string[]): Promise<Facts> => {
@@ -23,7 +20,7 @@ export const factsOf = async (db: Database['db'], clientIds: readonly string[]):
     unfinishedWorksOf(db, clientIds),
     openDispatchesOf(db, clientIds),
     waitingAdmissionsOf(db, clientIds),
-    openLettersOf(db, clientIds, { queues: [sagaQueue], types: decisive }),
+    openLettersOf(db, clientIds, { queues: [sagaQueue], types: own }),
     nextEvaluations(db, clientIds),
   ])
   const streams = [...clientIds.map(journeyStream), ...works.map(({ work_id }) => unitOfWorkStream(work_id))]
