@@ -49,28 +49,37 @@ describe('an event store node with a folder of its own', function () {
   this.timeout(120_000)
 
   it('needs nothing else, finds its events again, and leaves no process behind; two run side by side', async () => {
-    const run = async (folder: string): Promise<void> => {
+    const open = async (folder: string) => {
       const stateDir = join(folder, 'data')
-      const ports = createPorts(join(folder, 'ports'))
-      const port = await ports.of('event_store')
-      const stream = freshStream()
-      for (const expected of [['a#0'], ['a#0', 'b#1']]) {
-        const { npm, said, client } = await startNode(stateDir, port)
-        await client.appendToStream(stream, events(expected.length === 1 ? 'a' : 'b'))
-        expect(await brief(client.readStream(stream))).to.deep.equal(expected)
-        expect(processesOf(stateDir), 'while it runs').not.to.deep.equal([])
-        await stopNode(npm)
-        await client.dispose()
-        expect(processesOf(stateDir), 'after it stopped').to.deep.equal([])
-        expect(said.err).to.equal('')
-        for (const line of said.out.trim().split('\n')) expect(JSON.parse(line)).to.include({ service: 'event-store' })
-      }
-      await removeState(stateDir)
+      const port = await createPorts(join(folder, 'ports')).of('event_store')
+      return { stateDir, port, stream: freshStream() }
     }
     const folders = [0, 1].map(() => mkdtempSync(join(tmpdir(), 'journey-node-')))
     for (const folder of folders) chmodSync(folder, 0o711) // the data stays inside, so that its processes can be told
     try {
-      await Promise.all(folders.map(run))
+      const places = await Promise.all(folders.map(open))
+      for (const expected of [['a#0'], ['a#0', 'b#1']]) {
+        const running = await Promise.all(
+          places.map(async (place) => ({ ...place, ...(await startNode(place.stateDir, place.port)) })),
+        )
+        const append = async ({ client, stream, stateDir }: (typeof running)[number]) => {
+          await client.appendToStream(stream, events(expected.length === 1 ? 'a' : 'b'))
+          expect(await brief(client.readStream(stream))).to.deep.equal(expected)
+          expect(processesOf(stateDir), 'while it runs').not.to.deep.equal([])
+        }
+        const stop = async ({ npm, client, stateDir, said }: (typeof running)[number]) => {
+          await stopNode(npm)
+          await client.dispose()
+          expect(processesOf(stateDir), 'after it stopped').to.deep.equal([])
+          expect(said.err).to.equal('')
+          for (const line of said.out.trim().split('\n'))
+            expect(JSON.parse(line)).to.include({ service: 'event-store' })
+        }
+        // None is stopped while the other is appended to: a stream that ends fails what this process appends to any node.
+        await Promise.all(running.map(append))
+        await Promise.all(running.map(stop))
+      }
+      await Promise.all(places.map(({ stateDir }) => removeState(stateDir)))
     } finally {
       for (const folder of folders) rmSync(folder, { recursive: true, force: true })
     }
