@@ -1,8 +1,10 @@
 import type { Topology } from '@journey/contracts'
 import { Fault, malformed, unavailable, type Log, type Part } from '@journey/runtime'
+import type { Duplex } from 'node:stream'
 import { connect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib'
 import { watched, type Open } from './channel.js'
 import { brokerFault } from './faults.js'
+import { gatherWrites } from './gather-writes.js'
 import { declareTopology } from './topology/declare.js'
 import { deferred, growingDelay, sleep, within } from './waiting.js'
 
@@ -137,6 +139,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
     }).catch((error: unknown) => {
       throw brokerFault(error, 'connecting')
     })
+    gatherWrites(streamOf(next))
     let cause: unknown
     next.on('error', (error) => (cause = error))
     next.on('handler-error', (error, event) => log.error({ err: error, event }, 'a listener of the connection failed'))
@@ -300,11 +303,14 @@ const withHeartbeat = (url: string, seconds: number): string => {
   return whole.href
 }
 
-/** Closes politely, or, when no answer comes, by dropping the socket, which amqplib hides. */
+/** Closes politely, or, when no answer comes, by dropping the socket. */
 const farewell = async (model: ChannelModel): Promise<void> => {
   const closed = Promise.resolve()
     .then(() => model.close())
     .catch(() => undefined) // closed already
   if (await within(farewellLimitMs, closed)) return
-  ;(model.connection as unknown as { stream: { destroy(error: Error): void } }).stream.destroy(new Error('no farewell'))
+  streamOf(model).destroy(new Error('no farewell'))
 }
+
+/** The socket, which amqplib hides. */
+const streamOf = (model: ChannelModel): Duplex => (model.connection as unknown as { stream: Duplex }).stream
