@@ -7,6 +7,8 @@ export const correlate =
   (next) =>
   (message) => {
     const { messageId, correlationId, type } = message.properties
-    message.log = log.child({ messageId, correlationId, type, queue: message.queue })
+    let bound: Log | undefined // most messages have nothing told about them
+    const bind = () => (bound ??= log.child({ messageId, correlationId, type, queue: message.queue }))
+    Object.defineProperty(message, 'log', { get: bind })
     return next(message)
   }

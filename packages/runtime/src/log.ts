@@ -6,20 +6,42 @@ export type Log = Logger
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
-/** Fields that may hold a secret; pino replaces their values wherever they stand in a log line's first three levels. */
+/** Fields that may hold a secret: their values are replaced wherever they stand in a log line's first three levels. */
 const secrets = ['password', 'secret', 'token', 'authorization', 'url', 'databaseUrl', 'amqpUrl', 'eventStoreUrl']
-const redactedPaths = secrets.flatMap((name) => [name, `*.${name}`, `*.*.${name}`])
+const isSecret = new Set(secrets)
+const censor = '[secret]'
+
+/** Ours instead of pino's `redact`, which costs more than all else of a line. Copies only what holds a secret. */
+const withoutSecrets = (fields: Fields, levels = 3): Fields => {
+  let clean = fields
+  for (const [name, value] of Object.entries(fields)) {
+    const told = isSecret.has(name) ? censor : levels > 1 && isOpen(value) ? withoutSecrets(value, levels - 1) : value
+    if (told === value) continue
+    if (clean === fields) clean = (Array.isArray(fields) ? [...(fields as unknown[])] : { ...fields }) as Fields
+    clean[name] = told
+  }
+  return clean
+}
+
+type Fields = Record<string, unknown>
+
+/** What a logger writes out field by field: errors are by now, `toJSON` is left alone. */
+const isOpen = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !('toJSON' in value) && !(value instanceof Error)
+
+const settings = {
+  timestamp: pino.stdTimeFunctions.isoTime,
+  formatters: { level: (label: string) => ({ level: label }), log: (fields: Fields) => withoutSecrets(fields) },
+  serializers: {
+    ...Object.fromEntries(secrets.map((name) => [name, () => censor])), // of what a child logger binds
+    err: (error: Error) => withoutSecrets(pino.stdSerializers.err(error), 2),
+  },
+}
 
 /** A structured logger: one JSON object a line on standard output, times in ISO 8601. Child loggers bind ids, and follow its level when that changes. */
-export const createLog = (options: { service: string; level: string; to?: DestinationStream }): Log => {
-  const settings = {
-    level: options.level,
-    base: { service: options.service },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: redactedPaths, censor: '[secret]' },
-  }
-  return options.to ? pino(settings, options.to) : pino(settings)
+export const createLog = ({ service, level, to }: { service: string; level: string; to?: DestinationStream }): Log => {
+  const ours = { ...settings, level, base: { service } }
+  return to ? pino(ours, to) : pino(ours)
 }
 
 /** A logger that says nothing; for specs and for code used as a library. */

@@ -9,18 +9,18 @@ export const createCommandConsumer =
   ({ handle, reply, meters }: { handle: HandleCommand; reply: Reply; meters: CommandMeters }): Handler =>
   async (message) => {
     const read = readCommand(incomingOf(message))
-    const log = message.log.child({ commandId: read.commandId })
     const stop = meters.handling.startTimer({ type: read.command.type })
     const answer = await handle(read)
     stop()
     meters.commands.inc({ type: read.command.type, status: answer.status })
     await reply(message, answer)
     const told = {
+      commandId: read.commandId,
       command: answer.command_type,
       status: answer.status,
       stream: answer.stream,
       revision: answer.revision,
       code: answer.error?.code,
     }
-    log[read.command.type === 'agent.heartbeat' ? 'debug' : 'info'](told, 'command settled')
+    message.log[read.command.type === 'agent.heartbeat' ? 'debug' : 'info'](told, 'command settled')
   }
