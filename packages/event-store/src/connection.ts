@@ -22,10 +22,10 @@ export class Connection {
     return () => this.running.delete(end)
   }
 
-  /** Waits for a call, no longer than the connection lives, and rejects with `silence` after `limitMs`. */
-  wait<T>(call: Promise<T>, limitMs: number, silence: Error): Promise<T> {
+  /** Waits for a call, no longer than the connection lives, and rejects with what `silence` tells after `limitMs`. */
+  wait<T>(call: Promise<T>, limitMs: number, silence: () => Error): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => end(silence), limitMs)
+      const timer = setTimeout(() => end(silence()), limitMs)
       const end = (reason: Error) => {
         settled()
         reject(reason)

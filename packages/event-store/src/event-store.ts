@@ -125,9 +125,10 @@ export const createEventStore = ({
     const data = dataOf(stream, events)
     const end = performance.now() + appendLimitMs // a clock that jumps ends nothing
     return slots.use(async () => {
-      const silence = silentFor(appendLimitMs, where)
+      let silent: Error | undefined
+      const silence = () => (silent ??= silentFor(appendLimitMs, where))
       const left = end - performance.now()
-      if (left <= 0) throw silence
+      if (left <= 0) throw silence()
       const used = await connected(where)
       try {
         const expectedRevision = typeof expected === 'number' ? BigInt(expected) : expected
@@ -136,7 +137,7 @@ export const createEventStore = ({
         if (!success) throw conflict('stream/moved', `${where}: someone else wrote to the stream first`)
         return { revision: Number(nextExpectedRevision), ...(position && { position: position.commit }) }
       } catch (error) {
-        if (error === silence || isUnknown(error)) replace(used, error as Error)
+        if (error === silent || isUnknown(error)) replace(used, error as Error)
         throw faultOf(error, where)
       }
     })

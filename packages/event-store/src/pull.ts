@@ -5,8 +5,8 @@ export type Pull = {
   connection: Connection
   /** Ends the call at the server. */
   cancel: () => Promise<void>
-  /** Fails with `silence` when the next item takes longer than `ms`; the time the reader spends on an item does not count. */
-  limit?: { ms: number; silence: Error }
+  /** Fails with what `silence` tells when the next item takes longer than `ms`; the time the reader spends on an item does not count. */
+  limit?: { ms: number; silence: () => Error }
   /** Ends the call without an error. */
   signal?: AbortSignal | undefined
 }
@@ -59,7 +59,7 @@ export async function* pulled<Item>(
       }
       if (state.failure) throw state.failure.error
       if (state.isOver) return
-      const timer = limit && setTimeout(() => onError(limit.silence), limit.ms)
+      const timer = limit && setTimeout(() => onError(limit.silence()), limit.ms)
       await new Promise<void>((resolve) => (wake = resolve))
       clearTimeout(timer)
     }

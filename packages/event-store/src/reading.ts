@@ -19,7 +19,7 @@ export async function* eventsOf(
   limitMs: number,
   where: string,
 ): AsyncGenerator<StoredEvent, void, undefined> {
-  const limit = { ms: limitMs, silence: silentFor(limitMs, where) }
+  const limit = { ms: limitMs, silence: () => silentFor(limitMs, where) }
   try {
     for await (const resolved of pulled<ResolvedEvent>(read, { connection, cancel: () => read.cancel(), limit })) {
       const event = storedEventOf(resolved)
