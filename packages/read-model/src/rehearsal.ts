@@ -41,6 +41,7 @@ const forgetful = (transaction: Transaction<Tables>): Transaction<Tables> => {
   if (!vault) return transaction
   return transaction.withoutPlugins().withPlugin(
     new Sealing({
+      seals: vault.seals,
       keysFor: (owners) => vault.keysFor(owners, { fleeting: true }),
       keysById: (ids) => vault.keysById(ids),
       erasedAmong: (owners) => vault.erasedAmong(owners),

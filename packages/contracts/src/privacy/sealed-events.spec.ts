@@ -19,6 +19,7 @@ const vaultOf = (erased: ReadonlySet<string> = new Set()) => {
     return key
   }
   const vault: Vault = {
+    seals: true,
     keysFor: (owners) => {
       asked.push(...owners)
       return Promise.resolve(new Map(owners.map((owner) => [owner, erased.has(owner) ? 'erased' : keyOf(owner)])))

@@ -11,6 +11,9 @@ export const noClient: KeyOwner = ''
  * `privacy/master_key_unknown` or `privacy/key_damaged`: nothing is used up, it works as soon as the keys are there.
  */
 export interface Vault {
+  /** False when encryption is off; then nothing has to be looked through for content. Keys are asked for all the same. */
+  readonly seals: boolean
+
   /**
    * The keys to seal with; made where there is none. `erased`: the client's key was destroyed and content must not be kept.
    * With `renew` such a client gets a new key instead, as when a new journey starts, once every process has forgotten the former. A key that was destroyed in another

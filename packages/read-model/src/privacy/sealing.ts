@@ -17,7 +17,6 @@ import {
   redact,
   restore,
   sealBytes,
-  type KeyOwner,
   type Piece,
   type Vault,
 } from '@journey/contracts'
@@ -59,6 +58,10 @@ export const sealRows = async <Row extends object>(
   rows: readonly Row[],
 ): Promise<(Row & { sealed: Buffer | null })[]> => {
   const vault = vaultOf(db)
+  if (!vault?.seals) {
+    await vault?.keysFor([]) // with sealed rows and no key, none must be added in clear
+    return rows.map((row) => ({ ...row, sealed: null }))
+  }
   const { columns, ownerOf, onceErased } = contentOf(table)
   const named = Object.entries(columns)
   const parts = rows.map((row) => {
@@ -73,9 +76,9 @@ export const sealRows = async <Row extends object>(
     return { row, skeleton, content, owner: ownerOf(skeleton) }
   })
   const owners = parts.flatMap(({ content, owner }) => (content.length > 0 ? [owner] : []))
-  const keys = (await vault?.keysFor(owners)) ?? new Map<KeyOwner, never>()
+  const keys = await vault.keysFor(owners)
   const needsOther = onceErased === 'kept' && owners.some((owner) => keys.get(owner) === 'erased')
-  const other = needsOther ? (await vault?.keysFor([noClient]))?.get(noClient) : undefined
+  const other = needsOther ? (await vault.keysFor([noClient])).get(noClient) : undefined
   return parts.map(({ row, skeleton, content, owner }) => {
     const own = keys.get(owner)
     const key = own === 'erased' ? other : own

@@ -127,6 +127,8 @@ const sealing = (db: Kysely<Tables>, masterKeys: MasterKeys, rememberMs: number,
   }
 
   return {
+    seals: true,
+
     keysFor: async (owners, options) => {
       const all = [...new Set(owners)]
       if (all.length === 0) return new Map()
@@ -209,6 +211,7 @@ const inClear = (db: Kysely<Tables>, rememberMs: number, now: () => number): Vau
     return new Map<string, never>()
   }
   return {
+    seals: false,
     keysFor: nothing,
     keysById: () => {
       throw unavailable(
