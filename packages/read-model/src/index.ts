@@ -92,6 +92,7 @@ export {
   createGeneration,
   dropGeneration,
   generationExists,
+  indexGeneration,
   streamsBehind,
   swapGeneration,
   type Behind,

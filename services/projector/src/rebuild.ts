@@ -8,6 +8,7 @@ import {
   createGeneration,
   dropGeneration,
   generationExists,
+  indexGeneration,
   streamsBehind,
   swapGeneration,
   type Behind,
@@ -31,7 +32,7 @@ export type RebuildOptions = {
 }
 
 /** Events of different clients are applied side by side, each client's in order. */
-const lanes = 4
+const lanes = 2
 /** With so few streams behind, the rest is done while everyone waits. */
 const fewBehind = 50
 const swapPauseMs = 200
@@ -71,6 +72,7 @@ export const createRebuild = ({ db, store, consumer, openGeneration, log }: Rebu
         report({ done, position, total: Math.max(known, done) })
       }
       if (isAborted(signal)) return
+      await indexGeneration(db, schema)
       await analyzeGeneration(db, schema)
       while (!isAborted(signal)) {
         const behind = await streamsBehind(db, schema, consumer.name, 1_000)

@@ -13,7 +13,7 @@ export const generationExists = async (db: Kysely<Tables>, schema: string): Prom
   return rows[0]?.found === true
 }
 
-/** Makes the tables, empty, with everything that hangs on the live ones: keys, indexes, settings and grants. */
+/** Makes the tables, empty, with everything that hangs on the live ones but what `indexGeneration` adds: keys, settings and grants. */
 export const createGeneration = (db: Kysely<Tables>, schema: string): Promise<void> =>
   db.transaction().execute(async (transaction) => {
     const statements = (await Promise.all(derivedTables.map((table) => partsOf(transaction, schema, table)))).flat()
@@ -24,8 +24,21 @@ export const createGeneration = (db: Kysely<Tables>, schema: string): Promise<vo
       )
     // What the definitions name without a schema is meant to be the generation's own.
     await sql`set local search_path to ${sql.id(schema)}`.execute(transaction)
-    for (const { statement } of statements.sort((a, b) => a.step - b.step))
-      await sql.raw(statement).execute(transaction)
+    for (const { step, statement } of statements.sort((a, b) => a.step - b.step))
+      if (step !== searching) await sql.raw(statement).execute(transaction)
+  })
+
+/** Makes the indexes that only searching needs, once the tables are full: so they cost less than row by row. Safe to repeat. */
+export const indexGeneration = (db: Kysely<Tables>, schema: string): Promise<void> =>
+  db.transaction().execute(async (transaction) => {
+    await sql`set local statement_timeout = 0`.execute(transaction)
+    for (const table of derivedTables)
+      for (const { step, statement, index } of await partsOf(transaction, schema, table)) {
+        if (step !== searching) continue
+        const { rows } = await sql<{ found: boolean }>`
+          select to_regclass(${index}) is not null as found`.execute(transaction)
+        if (!rows[0]?.found) await sql.raw(statement).execute(transaction)
+      }
   })
 
 /** Takes the generation away with all its rows; none there is fine. */
@@ -104,25 +117,30 @@ export const analyzeGeneration = async (db: Kysely<Tables>, schema: string): Pro
 
 const inSchema = (schema: string, table: string): RawBuilder<unknown> => sql.id(schema, table)
 
-type Part = { step: number; statement: string }
+/** The step of the indexes that `indexGeneration` makes. */
+const searching = 6
+
+type Part = { step: number; statement: string; index: string | null }
 
 /** The statements that give a table of the generation what `like` does not, under the same names: keys, foreign keys, indexes, settings, grants. */
 const partsOf = async (db: Kysely<Tables>, schema: string, table: string): Promise<Part[]> => {
   const { rows } = await sql<Part>`
     select case contype when 'f' then 2 else 1 end as step,
-      format('alter table %I.%I add constraint %I %s', ${schema}::text, ${table}::text, conname, pg_get_constraintdef(oid)) as statement
+      format('alter table %I.%I add constraint %I %s', ${schema}::text, ${table}::text, conname, pg_get_constraintdef(oid)) as statement,
+      null as index
     from pg_constraint where conrelid = ${table}::regclass and contype in ('p', 'u', 'x', 'f')
     union all
-    select 3, regexp_replace(pg_get_indexdef(indexrelid), ' ON (ONLY )?\\S+ USING ', format(' ON %I.%I USING ', ${schema}::text, ${table}::text))
+    select case when indisunique then 3 else ${searching}::int end, regexp_replace(pg_get_indexdef(indexrelid), ' ON (ONLY )?\\S+ USING ', format(' ON %I.%I USING ', ${schema}::text, ${table}::text)),
+      format('%I.%I', ${schema}::text, (select relname from pg_class where oid = indexrelid))
     from pg_index where indrelid = ${table}::regclass
       and not exists (select from pg_constraint where conindid = indexrelid and conrelid = indrelid)
     union all
-    select 4, format('alter table %I.%I set (%s)', ${schema}::text, ${table}::text, array_to_string(reloptions, ', '))
+    select 4, format('alter table %I.%I set (%s)', ${schema}::text, ${table}::text, array_to_string(reloptions, ', ')), null
     from pg_class where oid = ${table}::regclass and reloptions is not null
     union all
     select 5, format('grant %s on %I.%I to %s%s', privilege_type, ${schema}::text, ${table}::text,
       case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end,
-      case when is_grantable then ' with grant option' else '' end)
+      case when is_grantable then ' with grant option' else '' end), null
     from pg_class, aclexplode(relacl) where pg_class.oid = ${table}::regclass and grantee <> relowner`.execute(db)
   return rows
 }
