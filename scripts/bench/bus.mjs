@@ -33,6 +33,7 @@ parked streams, and beside it bare inserts of the same rows; the rebuild of the 
   --json                the figures as JSON, nothing else
   --cpu-prof <folder>   writes a CPU profile of every Node process there
   --keep                leaves the folder with logs and data, and says where it is
+  --only <part>         commands, or events: the relay, the projector and the rebuild
   --no-build            with what is compiled already`
 
 const optionsOf = (args) => {
@@ -112,7 +113,7 @@ const measure = async (stack, options, tell) => {
   const endpoints = stack.endpoints()
   const process = (name) => stack.processes().get(name)
   const others = ['command-handler', 'event-relay', 'projector', 'saga-processor', 'notifier', 'api']
-  const commands = await measureCommands(stack, options, tell)
+  const commands = options.only === 'events' ? undefined : await measureCommands(stack, options, tell)
   if (options.only === 'commands') return { commands }
 
   await Promise.all(others.map((name) => process(name).stop()))
@@ -286,19 +287,24 @@ const cpuOf = (seconds) =>
     .join(', ')
 
 const told = ({ commands, relay, projector, rebuild: rebuilt, machine: on }) => {
-  if (!relay) return JSON.stringify(commands)
   const whole = (value) => Math.round(value).toLocaleString('en')
   const ms = ({ p50_ms, p99_ms, count }) => `p50 ${p50_ms} ms, p99 ${p99_ms} ms (${count})`
-  return [
+  const ofCommands = () => [
     `commands (hold, release) → visible  ${whole(commands.per_second)}/s at most`,
     `  at 10 %  ${ms(commands.at_10_percent)}`,
     `  at 50 %  ${ms(commands.at_50_percent)}`,
     `  at 90 %  ${ms(commands.at_90_percent)}`,
     `  CPU s per 10,000: ${cpuOf(commands.cpu_seconds_per_10k)}`,
+  ]
+  const ofEvents = () => [
     `relay       ${whole(relay.events_per_second)} events/s, ${relay.ratio.toFixed(2)} × bare amqplib (${whole(relay.raw_events_per_second)}/s); CPU ${relay.cpu_seconds_per_10k.toFixed(2)} s per 10,000`,
     `projector   ${whole(projector.events_per_second)} events/s, ${projector.ratio.toFixed(2)} × bare inserts (${whole(projector.raw_rows_per_second)}/s); CPU ${projector.cpu_seconds_per_10k.toFixed(2)} s per 10,000`,
     `  with 10,000 parked streams ${whole(projector.with_10000_parked_streams)}/s, ${projector.ratio_with_parked.toFixed(2)} × without them right after (${whole(projector.without_after_that)}/s)`,
     `rebuild     ${whole(rebuilt.events_per_second)} events/s, ${rebuilt.ratio.toFixed(2)} × bare inserts; ${whole(rebuilt.events)} events in ${rebuilt.seconds.toFixed(1)} s`,
+  ]
+  return [
+    ...(commands ? ofCommands() : []),
+    ...(relay ? ofEvents() : []),
     `${on.cores} × ${on.model}, ${on.memory_mib} MiB, Node ${on.node.slice(1)}; load ${on.load_average.join(' ')} before, ${on.load_average_after.join(' ')} after`,
   ].join('\n')
 }
