@@ -1,5 +1,5 @@
-// npm test: installs and builds when needed, starts one PostgreSQL, one RabbitMQ and one event store node for the run, and runs
-// every spec: pure ones first, then those on real servers, then end to end.
+// npm test: installs and builds when needed and runs every spec: pure ones first, then those on real servers and, beside them, those
+// end to end, since both mostly wait. Each of the two has a PostgreSQL, a RabbitMQ and an event store node of its own.
 //
 //   npm test                                  everything
 //   npm test -- --pure                        pure specs alone, no servers
@@ -54,27 +54,53 @@ const isAsked = (file, wanted) => {
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const interrupt = new AbortController()
 
-const runSpecs = (kind, files, grep, env) =>
+/** @param told gets what the run writes; without it, it goes to the terminal at once */
+const runSpecs = (kind, files, grep, env, told) =>
   new Promise((resolve) => {
-    console.log(`\n— ${kind.name}: ${files.length} spec files`)
+    const tell = told ?? ((text) => process.stdout.write(text))
+    tell(`\n— ${kind.name}: ${files.length} spec files\n`)
     const child = fork(join(root, 'scripts/test-run.mjs'), [JSON.stringify({ files, grep, timeout: kind.timeout })], {
       cwd: root,
       env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true', ...process.env, ...env }, // as the api does
       execArgv: ['--enable-source-maps'],
+      silent: told !== undefined,
     })
-    let told
-    child.on('message', (message) => (told = message))
+    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', tell)
+    let result
+    child.on('message', (message) => (result = message))
     interrupt.signal.addEventListener('abort', () => child.kill(), { once: true })
-    child.once('exit', (code, signal) => {
-      const { passed, failed, skipped } = told ?? { passed: 0, failed: 0, skipped: 0 }
+    child.once('close', (code, signal) => {
+      const { passed, failed, skipped } = result ?? { passed: 0, failed: 0, skipped: 0 }
       const isBroken = code !== 0 && failed === 0 // died before its end, or held something open after it
-      if (isBroken) console.error(`The ${kind.name} specs ended with ${signal ?? `exit code ${code}`}.`)
+      if (isBroken) tell(`The ${kind.name} specs ended with ${signal ?? `exit code ${code}`}.\n`)
       counts.passed += passed
       counts.failed += failed + (isBroken ? 1 : 0)
       counts.skipped += skipped
       resolve()
     })
   })
+
+/** Keeps what is told until it may be shown. */
+const createPage = () => {
+  let kept = ''
+  let isOpen = false
+  return {
+    tell: (text) => {
+      if (isOpen) process.stdout.write(text)
+      else kept += text
+    },
+    open: () => {
+      isOpen = true
+      process.stdout.write(kept)
+    },
+  }
+}
+
+/** The specs of a kind on servers of their own. */
+const runOnServers = async (kind, files, grep, servers, told) => {
+  const { env } = await servers
+  if (!interrupt.signal.aborted) await runSpecs(kind, files, grep, env, told)
+}
 
 const main = async () => {
   const { pure, spec, grep, build: isBuilding } = options()
@@ -89,17 +115,21 @@ const main = async () => {
   const [unit, ...onServers] = kinds.filter((kind) => kind === kinds[0] || (!pure && of(kind).length > 0))
   if (specs.length === 0) throw new Trouble(`No spec has ${spec.map((part) => `"${part}"`).join(' or ')} in its path.`)
 
-  const starting = onServers.length > 0 ? startServers() : undefined
-  starting?.catch(() => undefined)
+  const servers = onServers.map(() => startServers())
+  for (const one of servers) one.catch(() => undefined)
   try {
     if (of(unit).length > 0) await runSpecs(unit, of(unit), grep, {})
-    const servers = await starting
-    for (const kind of onServers) if (!interrupt.signal.aborted) await runSpecs(kind, of(kind), grep, servers.env)
-  } finally {
-    await starting?.then(
-      ({ stop }) => stop(),
-      () => undefined,
+    const pages = onServers.map(createPage)
+    const runs = onServers.map((kind, n) =>
+      runOnServers(kind, of(kind), grep, servers[n], n === 0 ? undefined : pages[n].tell),
     )
+    for (const one of runs) one.catch(() => undefined)
+    for (const [n, one] of runs.entries()) {
+      if (n > 0) pages[n].open()
+      await one
+    }
+  } finally {
+    await Promise.allSettled(servers.map((one) => one.then(({ stop }) => stop())))
   }
 }
 
