@@ -10,12 +10,12 @@ export const about =
   'cold loads of journeys of 10 to 10,000 events, with and without a snapshot, beside one of 100 events; hot commands'
 
 const sizes = [10, 100, 1_000, 10_000]
-/** Half of the 200 events between two snapshots: what is read after one on average. */
-const tail = 100
+/** Half of the 100 events between two snapshots: what is read after one on average. */
+const tail = 50
 const seconds = 1
 const fold = decoded(Journey)
 
-/** @returns per size the time of a cold load without snapshot, with one at the end, and with one 100 events before it */
+/** @returns per size the time of a cold load without snapshot, with one at the end, and with one 50 events before it */
 export const measure = async ({ servers, options: { rounds }, progress }) => {
   const store = counting(createEventStore({ url: servers.url, log: silentLog() }))
   try {

@@ -6,8 +6,8 @@ export class Settings extends ServerSettings {
   @FromEnv('JOURNEY_AGGREGATE_CACHE') @IsInt() @Min(1) aggregateCache = 2_000
   /** How large they may be in all, of each kind, as JSON; in memory it is about twice that. Large inputs and outputs make large ones. */
   @FromEnv('JOURNEY_AGGREGATE_CACHE_MIB') @IsInt() @Min(1) aggregateCacheMiB = 64
-  /** Events of a stream between two snapshots: reading so many takes about as long as reading a snapshot. 0: none are written. */
-  @FromEnv('JOURNEY_SNAPSHOT_EVERY') @IsInt() @Min(0) snapshotEvery = 200
+  /** Events of a stream between two snapshots: half of them are read after one on average. 0: none are written. */
+  @FromEnv('JOURNEY_SNAPSHOT_EVERY') @IsInt() @Min(0) snapshotEvery = 100
   /** How long the outcome of a command is kept at least; the contract promises 24 h. */
   @FromEnv('JOURNEY_COMMAND_RETENTION_HOURS') @IsInt() @Min(24) commandRetentionHours = 48
 }
