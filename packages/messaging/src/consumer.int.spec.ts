@@ -177,22 +177,73 @@ describe('a consumer', () => {
 })
 
 describe('a consumer of a priority queue', () => {
+  let bus: Bus
+  beforeEach(async () => {
+    bus = await openBus(workTopology({ arguments: { 'x-queue-type': 'classic', 'x-max-priority': 9 } }))
+  })
+  afterEach(() => bus.close())
+
+  const publish = (priority: number) =>
+    bus.broker.publish('journey.events', 'work.n', priority, { priority, persistent: false })
+  const consume = (prefetch: number, handle: (priority: number) => Promise<void>) =>
+    createConsumer({
+      connection: bus.connection,
+      queue: 'work',
+      prefetch,
+      handler: (message) => handle(Number(message.body.toString())),
+      log: silentLog(),
+    }).start()
+
   it('gets the most urgent first', async () => {
-    const bus = await openBus(workTopology({ arguments: { 'x-queue-type': 'classic', 'x-max-priority': 9 } }))
+    for (const priority of [3, 0, 9, 5, 1, 9, 0]) await publish(priority)
+    const seen: number[] = []
+    await consume(1, (priority) => Promise.resolve(void seen.push(priority)))
+    await eventually('all', () => seen.length === 7)
+    expect(seen).to.deep.equal([9, 9, 5, 3, 1, 0, 0])
+  })
+
+  it('gets an urgent one among the next that it prefetches, whatever the backlog', async () => {
+    const prefetch = 10
+    await Promise.all(Array.from({ length: 10_000 }, () => publish(0)))
+    let begun = 0
+    const gate = deferred()
+    const urgent = deferred<number>()
+    await consume(prefetch, async (priority) => {
+      const place = begun++
+      if (priority === 9) urgent.resolve(place)
+      if (place >= 50) await gate.promise // the backlog stands still while the urgent one is published
+    })
+    await eventually('its hands are full', () => begun === 50 + prefetch)
+    const before = begun
+    await publish(9)
+    gate.resolve()
+    expect((await urgent.promise) - before).to.be.lessThan(prefetch)
+  })
+})
+
+describe('several consumers of a queue', () => {
+  it('share its messages, each handled once', async () => {
+    const bus = await openBus(workTopology())
     try {
-      for (const priority of [3, 0, 9, 5, 1, 9, 0])
-        await bus.broker.publish('journey.events', 'work.n', priority, { priority })
-      const seen: number[] = []
-      const consumer = createConsumer({
-        connection: bus.connection,
-        queue: 'work',
-        prefetch: 1,
-        handler: (message) => Promise.resolve(void seen.push(Number(message.body.toString()))),
-        log: silentLog(),
-      })
-      await consumer.start()
-      await eventually('all', () => seen.length === 7)
-      expect(seen).to.deep.equal([9, 9, 5, 3, 1, 0, 0])
+      for (let n = 0; n < 300; n++) await bus.broker.publish('journey.events', 'work.n', n, {})
+      const seen: number[][] = [[], [], []]
+      await Promise.all(
+        seen.map((own) =>
+          createConsumer({
+            connection: bus.connection,
+            queue: 'work',
+            prefetch: 10,
+            handler: async (message) => {
+              own.push(Number(message.body.toString()))
+              await new Promise(setImmediate) // as whoever waits for a server
+            },
+            log: silentLog(),
+          }).start(),
+        ),
+      )
+      await eventually('all', () => seen.flat().length === 300)
+      expect(new Set(seen.flat()).size).to.equal(300)
+      for (const own of seen) expect(own.length).to.be.at.least(60)
     } finally {
       await bus.close()
     }
