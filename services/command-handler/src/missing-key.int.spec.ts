@@ -2,8 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { createServer, type AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { commandQueue } from '@journey/contracts'
-import { createEventStoreNode } from '@journey/embedded'
-import { testDatabase } from '@journey/embedded/testing'
+import { testEventStore } from '@journey/embedded/testing'
 import { eventually } from '@journey/messaging/testing'
 import { openHouse, type House } from './testing/house.js'
 
@@ -18,26 +17,19 @@ const newKey = () => randomBytes(32).toString('base64')
 
 describe('the command-handler on a system whose content is sealed', () => {
   const [key, former] = [newKey(), newKey()]
-  let events: Awaited<ReturnType<typeof testDatabase>>
-  let node: ReturnType<typeof createEventStoreNode>
+  let events: Awaited<ReturnType<typeof testEventStore>>
   let house: House
   let port: string
   before(async () => {
     port = String(await freePort())
     // What is sealed with keys that nobody keeps would stand in the way of everybody who reads the common store as a whole.
-    events = await testDatabase()
-    node = createEventStoreNode({ host: '127.0.0.1', port: 0, databaseUrl: events.url })
-    await node.start()
-    house = await openHouse({
-      isServed: false,
-      eventStoreUrl: `esdb://127.0.0.1:${node.address().port}?tls=false`,
-    })
+    events = await testEventStore()
+    house = await openHouse({ isServed: false, eventStoreUrl: events.url })
   })
   afterEach(() => house.stopService())
   after(async () => {
     await house.close()
-    await node.stop()
-    await events.drop()
+    await events.stop()
   })
 
   const start = (client_id = `client-${randomUUID()}`) => ({

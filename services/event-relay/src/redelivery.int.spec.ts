@@ -1,7 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { expect } from 'chai'
 import { exchanges, fromBus, toBus, type Stored } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { testDatabase, testEventStore, testVhost } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import { bindQueue, createConnection, createOrderedPublisher, unbindQueue } from '@journey/messaging'
 import { eventually, openTestBroker } from '@journey/messaging/testing'
@@ -60,10 +60,10 @@ const withRedelivery = async (use: (house: Awaited<ReturnType<typeof setup>>) =>
 }
 
 const setup = async () => {
-  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
+  const [own, vhost, events] = await Promise.all([testDatabase(), testVhost(), testEventStore()])
   await migrate(own.url)
   const log = silentLog()
-  const store = createEventStore({ url: testEventStoreUrl(), log })
+  const store = createEventStore({ url: events.url, log })
   const database = createDatabase({ url: own.url, name: 'spec', log })
   const { db } = database
   const broker = await openTestBroker(vhost.url)
@@ -145,7 +145,7 @@ const setup = async () => {
       await broker.close()
       await store.stop()
       await database.stop()
-      await Promise.all([own.drop(), vhost.drop()])
+      await Promise.all([own.drop(), vhost.drop(), events.stop()])
     },
   }
 }

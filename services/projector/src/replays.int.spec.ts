@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { exchanges, fromStored, type Stored } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { testDatabase, testEventStore, testVhost } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import { eventually, openTestBroker } from '@journey/messaging/testing'
 import { migrate } from '@journey/migrations'
@@ -47,10 +47,10 @@ const storeHistories = async (store: EventStore, name: string, at: (n: number) =
 }
 
 const setup = async () => {
-  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
+  const [own, vhost, events] = await Promise.all([testDatabase(), testVhost(), testEventStore()])
   await migrate(own.url)
   const broker = await openTestBroker(vhost.url)
-  const store = createEventStore({ url: testEventStoreUrl(), log: silentLog() })
+  const store = createEventStore({ url: events.url, log: silentLog() })
   const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })
   const { db } = database
   const name = `spec-${randomUUID()}`
@@ -61,13 +61,13 @@ const setup = async () => {
     PATH: process.env.PATH,
     DATABASE_URL: own.url,
     RABBITMQ_URL: vhost.url,
-    EVENT_STORE_URL: testEventStoreUrl(),
+    EVENT_STORE_URL: events.url,
     JOURNEY_HEALTH_PORT: '0',
     LOG_LEVEL: 'silent',
   }
   const running: { stop(): Promise<void> }[] = []
   const children: ChildProcess[] = []
-  /** The event store is shared with other specs; only what is ours counts. */
+  /** What of the rows is about our clients. */
   const ours = (rows: ComparableRows): ComparableRows =>
     Object.fromEntries(
       Object.entries(rows).map(([table, texts]) => [table, texts.filter((text) => text.includes(name))]),
@@ -135,7 +135,7 @@ const setup = async () => {
       await broker.close()
       await store.stop()
       await database.stop()
-      await Promise.all([own.drop(), vhost.drop()])
+      await Promise.all([own.drop(), vhost.drop(), events.stop()])
     },
   }
 }

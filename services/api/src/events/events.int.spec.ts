@@ -6,6 +6,7 @@ import type { BusEvent, Recorded } from '@journey/contracts'
 import { testEventStoreUrl } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import { eventually } from '@journey/messaging/testing'
+import { notePosition } from '@journey/read-model'
 import { actions, logOf, type Move } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
 import { expect } from 'chai'
@@ -33,9 +34,11 @@ const append = async (
   await store.append(stream, expected, [{ id, type: event.type, data: { ...event.data, ...more }, metadata }])
 }
 
-/** Stores histories, a second apart, in years of their own: later with each call. */
-const storeHistories = async (store: EventStore, count: number) => {
+/** Stores histories, a second apart, in years of their own: later with each call. Where they begin is noted, as the relay does. */
+const storeHistories = async ({ store, db }: Pick<House, 'store' | 'db'>, count: number) => {
   const day = Date.UTC(2100, 0, 1) + (Date.now() % 1e8) * 1e6
+  const end = await store.end()
+  if (end !== 'start') await notePosition(db, end, new Date(day - 3_600_000).toISOString())
   const prefix = `spec-${randomUUID()}`
   const log = histories(prefix, count).map((event, n) => ({ ...event, at: new Date(day + n * 1_000).toISOString() }))
   for (const event of log) await append(store, event)
@@ -59,8 +62,8 @@ const ids = (events: readonly BusEvent[]) => events.map(({ event_id }) => event_
 
 describe('stored events over HTTP', () => {
   it('come whole, in the order of the log, from a time on, page by page', () =>
-    withHouse(async ({ app, store }) => {
-      const { log, at } = await storeHistories(store, 150)
+    withHouse(async ({ app, store, db }) => {
+      const { log, at } = await storeHistories({ store, db }, 150)
       const { items, pages } = await all(app, `from=${at(10)}&limit=20`)
       expect(ids(items)).to.deep.equal(log.slice(10).map(({ id }) => id))
       expect(pages.length).to.be.greaterThan(2)
@@ -74,8 +77,8 @@ describe('stored events over HTTP', () => {
     }))
 
   it('are filtered by type, family and client', () =>
-    withHouse(async ({ app, store }) => {
-      const { log, at } = await storeHistories(store, 100)
+    withHouse(async ({ app, store, db }) => {
+      const { log, at } = await storeHistories({ store, db }, 100)
       const client = log.find(({ event }) => event.type === 'JourneyStarted')!.event.data as { client_id: string }
       const typed = await all(app, `from=${at(0)}&type=journey.started`)
       expect(ids(typed.items)).to.deep.equal(
@@ -90,17 +93,17 @@ describe('stored events over HTTP', () => {
     }))
 
   it('show no token of an attempt', () =>
-    withHouse(async ({ app, store }) => {
-      const { log, at } = await storeHistories(store, 100)
+    withHouse(async ({ app, store, db }) => {
+      const { log, at } = await storeHistories({ store, db }, 100)
       expect(JSON.stringify(log)).to.include('"token"')
       expect(JSON.stringify((await all(app, `from=${at(0)}`)).items)).not.to.include('"token"')
     }))
 
   it('go on later behind the last one looked at', () =>
-    withHouse(async ({ app, store }) => {
-      const { at } = await storeHistories(store, 20)
+    withHouse(async ({ app, store, db }) => {
+      const { at } = await storeHistories({ store, db }, 20)
       const { pages } = await all(app, `from=${at(0)}`)
-      const more = await storeHistories(store, 5)
+      const more = await storeHistories({ store, db }, 5)
       const answer = await app.inject(`/api/v1/events?cursor=${pages.at(-1)!.last_cursor}&limit=500`)
       expect(ids(answer.json<Page>().items)).to.include.members(more.log.map(({ id }) => id))
     }))
@@ -168,9 +171,9 @@ const served = (use: (house: House) => Promise<void>): Promise<void> =>
 
 describe('the live feed', () => {
   it('brings each event with its position and type, as it goes over the bus, to those who want it', () =>
-    served(async ({ app, store }) => {
+    served(async ({ app, store, db }) => {
       const [everything, some] = [await listen(app), await listen(app, undefined, '?type=journey.*')]
-      const { log } = await storeHistories(store, 60)
+      const { log } = await storeHistories({ store, db }, 60)
       const ours = ({ heard }: typeof everything) =>
         heard.filter(({ event }) => log.some(({ id }) => id === event.event_id))
       await eventually('all events', () => ours(everything).length === log.length)
@@ -213,10 +216,10 @@ describe('the live feed', () => {
     }))
 
   it('says that nothing has happened, and where the log is, so that a filter costs no second look', () =>
-    served(async ({ app, store }) => {
+    served(async ({ app, store, db }) => {
       const reader = await listen(app, undefined, '?type=agent.updated')
       const before = reader.state.lastId
-      await storeHistories(store, 20)
+      await storeHistories({ store, db }, 20)
       await eventually('a later place', () => BigInt(reader.state.lastId!) > BigInt(before!))
       expect(reader.heard.filter(({ type }) => type !== 'agent.updated')).to.deep.equal([])
       await reader.leave()
