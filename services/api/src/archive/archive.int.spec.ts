@@ -1,6 +1,6 @@
 import { manifestsIn, openStorage, type Storage } from '@journey/archive'
-import { testEventStoreUrl } from '@journey/embedded/testing'
-import { createEventStore } from '@journey/event-store'
+import { testEventStore } from '@journey/embedded/testing'
+import { createEventStore, type EventStore } from '@journey/event-store'
 import { anEvent, freshStream } from '@journey/event-store/testing'
 import { eventually } from '@journey/messaging/testing'
 import { silentLog, unavailable } from '@journey/runtime'
@@ -12,8 +12,8 @@ import { pathToFileURL } from 'node:url'
 import { withHouse, type House } from '../testing/house.js'
 import { archiveKeeper } from './keeper.js'
 
-const store = createEventStore({ url: testEventStoreUrl(), log: silentLog() })
-after(() => store.stop())
+let store: EventStore
+let node: Awaited<ReturnType<typeof testEventStore>>
 
 const ask = async ({ app }: House, method: 'GET' | 'POST' | 'DELETE', url: string, payload?: object) => {
   const answer = await app.inject({
@@ -72,6 +72,15 @@ const started = async (house: House, job: object) => {
 }
 
 describe('the archive over HTTP', () => {
+  before(async () => {
+    node = await testEventStore()
+    store = createEventStore({ url: node.url, log: silentLog() })
+  })
+  after(async () => {
+    await store.stop()
+    await node.stop()
+  })
+
   it('says that it is not configured where no address is set', () =>
     withHouse(async (house) => {
       for (const [method, url, body] of [

@@ -81,10 +81,11 @@ describe('the stats', () => {
       await channel.assertQueue('saga-processor.events.retry.5s')
       for (let n = 0; n < 7; n++) await broker.publish('', 'projector.events.0', { n })
       for (let n = 0; n < 3; n++) await broker.publish('', 'saga-processor.events.retry.5s', { n })
-      const stats = await statsWith(house, 'the depths', ({ queues, retries }) => {
+      const stats = await statsWith(house, 'the depths', ({ queues, retries, lags }) => {
         const items = queues.status === 'known' ? queues.items : []
         const isDeep = items.some(({ queue, ready }) => queue === 'projector.events.0' && ready === 7)
-        return isDeep && retries.status === 'known' && retries.items[0]?.waiting === 3
+        const isAsked = lags.some(({ reason }) => reason === 'nobody consumes this queue')
+        return isDeep && isAsked && retries.status === 'known' && retries.items[0]?.waiting === 3
       })
       expect(known(stats.retries).items).to.deep.equal([{ queue: 'saga-processor.events', delay: '5s', waiting: 3 }])
       expect(lagOf(stats, 'projector.events.0')).to.deep.equal({
