@@ -9,20 +9,18 @@ import {
   restoredMark,
   sagaQueue,
 } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore } from '@journey/event-store'
 import { eventually, openTestBroker, type TestBroker } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
 import { createDatabase, saveCheckpoint } from '@journey/read-model'
-import { logOf } from '@journey/read-model/testing'
+import { logOf, testReadModel } from '@journey/read-model/testing'
 import { readSettings, silentLog } from '@journey/runtime'
 import { build } from './container.js'
 import { Settings } from './settings.js'
 
 /** A relay on servers of its own, and what one does to see which queues an event reaches. */
 const setup = async () => {
-  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
-  await migrate(own.url)
+  const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
   const log = silentLog()
   const store = createEventStore({ url: testEventStoreUrl(), log })
   const database = createDatabase({ url: own.url, name: 'spec', log })

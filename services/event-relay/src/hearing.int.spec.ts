@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { bucketKey, bucketOf, buckets, exchanges, projectorQueue, projectorQueues, sagaQueue } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore } from '@journey/event-store'
 import { eventually, openTestBroker } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
 import { createDatabase, loadCheckpoint, saveCheckpoint } from '@journey/read-model'
-import { logOf } from '@journey/read-model/testing'
+import { logOf, testReadModel } from '@journey/read-model/testing'
 import { readSettings, silentLog, type Readiness } from '@journey/runtime'
 import { build } from './container.js'
 import { Settings } from './settings.js'
@@ -23,8 +22,7 @@ const freePort = (): Promise<number> =>
   })
 
 const setup = async (env: Record<string, string> = {}) => {
-  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
-  await migrate(own.url)
+  const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
   const log = silentLog()
   const store = createEventStore({ url: testEventStoreUrl(), log })
   const database = createDatabase({ url: own.url, name: 'spec', log })

@@ -1,11 +1,10 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { expect } from 'chai'
 import { exchanges, fromBus, toBus, type Stored } from '@journey/contracts'
-import { testDatabase, testEventStore, testVhost } from '@journey/embedded/testing'
+import { testEventStore, testVhost } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import { bindQueue, createConnection, createOrderedPublisher, unbindQueue } from '@journey/messaging'
 import { eventually, openTestBroker } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
 import {
   createDatabase,
   moveReplay,
@@ -17,7 +16,7 @@ import {
   type NewReplay,
   type ReplayRow,
 } from '@journey/read-model'
-import { actions, logOf, type Move } from '@journey/read-model/testing'
+import { actions, logOf, testReadModel, type Move } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
 import { createRedelivery, mostRepeated, redeliveryWindow } from './redelivery.js'
 
@@ -60,8 +59,7 @@ const withRedelivery = async (use: (house: Awaited<ReturnType<typeof setup>>) =>
 }
 
 const setup = async () => {
-  const [own, vhost, events] = await Promise.all([testDatabase(), testVhost(), testEventStore()])
-  await migrate(own.url)
+  const [own, vhost, events] = await Promise.all([testReadModel(), testVhost(), testEventStore()])
   const log = silentLog()
   const store = createEventStore({ url: events.url, log })
   const database = createDatabase({ url: own.url, name: 'spec', log })

@@ -10,11 +10,11 @@ import {
   proofHeader,
   type Proofs,
 } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createSink, type Answer, type Received, type Sink } from '@journey/integrations/testing'
 import { eventually, openTestBroker, type TestBroker } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
 import { createDatabase, relayProofs, storeDelivery, type Database, type DeliveryRow } from '@journey/read-model'
+import { testReadModel } from '@journey/read-model/testing'
 import { readSettings, silentLog, type Environment } from '@journey/runtime'
 import { expect } from 'chai'
 import { sql } from 'kysely'
@@ -40,8 +40,7 @@ type House = {
 type BusEvent = ReturnType<typeof promoted>
 
 const withHouse = async (use: (house: House) => Promise<void>) => {
-  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
-  await migrate(own.url)
+  const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
   const broker = await openTestBroker(vhost.url)
   const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })
   const proofs = await relayProofs(database.db)()

@@ -2,10 +2,10 @@ import { expect } from 'chai'
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { exchanges } from '@journey/contracts'
-import { testDatabase, testVhost } from '@journey/embedded/testing'
+import { testVhost } from '@journey/embedded/testing'
 import { eventually, openTestBroker } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
 import { createDatabase } from '@journey/read-model'
+import { testReadModel } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
 
 const program = fileURLToPath(new URL('testing/mortal.js', import.meta.url))
@@ -14,8 +14,7 @@ const limitMs = 120_000
 
 describe('a message that kills the process that handles it', () => {
   it('is a dead letter after five deaths, and all others are handled', async () => {
-    const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
-    await migrate(own.url)
+    const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
     const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })
     const handled = new Set<string>()
     let deaths = 0

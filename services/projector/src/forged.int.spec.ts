@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
 import { exchanges, fromStored, proofHeader, toBus, type Stored } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore } from '@journey/event-store'
 import { eventually, openTestBroker } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
 import { createDatabase, relayProofs } from '@journey/read-model'
-import { actions, actualRows, expectedRows, logOf, type Move } from '@journey/read-model/testing'
+import { actions, actualRows, expectedRows, logOf, testReadModel, type Move } from '@journey/read-model/testing'
 import { readSettings, silentLog } from '@journey/runtime'
 import { build } from './container.js'
 import { Settings } from './settings.js'
@@ -19,8 +18,7 @@ const moves = Array.from({ length: 120 }, (_, n): Move => ({
 }))
 
 const setup = async () => {
-  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
-  await migrate(own.url)
+  const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
   const broker = await openTestBroker(vhost.url)
   const store = createEventStore({ url: testEventStoreUrl(), log: silentLog() })
   const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })

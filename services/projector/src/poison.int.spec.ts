@@ -4,13 +4,12 @@ import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'chai'
 import { exchanges, fromStored, ownedBy, topologyFor } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore } from '@journey/event-store'
 import { createConnection } from '@journey/messaging'
 import { eventually, openTestBroker } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
 import { createDatabase, findDeadLetters, readModelConsumer, relayProofs, retryParked } from '@journey/read-model'
-import { actions, actualRows, expectedRows, logOf, type Move } from '@journey/read-model/testing'
+import { actions, actualRows, expectedRows, logOf, testReadModel, type Move } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
 import { publicationOf, stored } from './testing/events.js'
 
@@ -26,8 +25,7 @@ const moves = Array.from({ length: 60 }, (_, n): Move => ({
 
 describe('a stream that kills the projector', () => {
   it('is put aside as poison after five deaths, alone, and freed by a retry', async () => {
-    const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
-    await migrate(own.url)
+    const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
     const log = silentLog()
     const database = createDatabase({ url: own.url, name: 'spec', log })
     const { db } = database

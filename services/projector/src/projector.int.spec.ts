@@ -3,12 +3,11 @@ import { createServer, type AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { sql } from 'kysely'
 import { exchanges, fromStored, toBus, type Recorded, type Stored } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore } from '@journey/event-store'
 import { createCuttableLink, eventually, openTestBroker } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
 import { createDatabase, relayProofs } from '@journey/read-model'
-import { actions, actualRows, expectedRows, logOf, type Move } from '@journey/read-model/testing'
+import { actions, actualRows, expectedRows, logOf, testReadModel, type Move } from '@journey/read-model/testing'
 import { readSettings, silentLog, type Environment } from '@journey/runtime'
 import { build } from './container.js'
 import { Settings } from './settings.js'
@@ -29,8 +28,7 @@ const freePort = (): Promise<number> =>
   })
 
 const setup = async () => {
-  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
-  await migrate(own.url)
+  const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
   const link = await createCuttableLink(own.url)
   const broker = await openTestBroker(vhost.url)
   const store = createEventStore({ url: testEventStoreUrl(), log: silentLog() })

@@ -4,10 +4,9 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { exchanges, fromStored, type Stored } from '@journey/contracts'
-import { testDatabase, testEventStore, testVhost } from '@journey/embedded/testing'
+import { testEventStore, testVhost } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import { eventually, openTestBroker } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
 import {
   createDatabase,
   moveReplay,
@@ -17,7 +16,15 @@ import {
   type NewReplay,
   type ReplayRow,
 } from '@journey/read-model'
-import { actions, actualRows, expectedRows, logOf, type ComparableRows, type Move } from '@journey/read-model/testing'
+import {
+  actions,
+  actualRows,
+  expectedRows,
+  logOf,
+  testReadModel,
+  type ComparableRows,
+  type Move,
+} from '@journey/read-model/testing'
 import { readSettings, silentLog, type Environment } from '@journey/runtime'
 import { sql } from 'kysely'
 import { build } from './container.js'
@@ -47,8 +54,7 @@ const storeHistories = async (store: EventStore, name: string, at: (n: number) =
 }
 
 const setup = async () => {
-  const [own, vhost, events] = await Promise.all([testDatabase(), testVhost(), testEventStore()])
-  await migrate(own.url)
+  const [own, vhost, events] = await Promise.all([testReadModel(), testVhost(), testEventStore()])
   const broker = await openTestBroker(vhost.url)
   const store = createEventStore({ url: events.url, log: silentLog() })
   const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })

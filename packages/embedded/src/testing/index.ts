@@ -1,5 +1,5 @@
 export { testCertificate } from './certificate.js'
 export { testEventStore } from './event-store.js'
-export { testDatabase, testEventStoreUrl, testVhost } from './isolation.js'
+export { testDatabase, testEventStoreUrl, testVhost, type TestDatabase } from './isolation.js'
 export { createTestServers } from './servers.js'
 export { testStateFolder } from './state-folder.js'

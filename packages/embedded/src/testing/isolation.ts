@@ -1,19 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import { ensureDatabase, inDatabase, onConnection } from '../postgres/databases.js'
+import { inDatabase, onConnection } from '../postgres/databases.js'
 import { testEnvironment } from './environment.js'
 
-/** A database that no other spec sees; `drop()` ends what is still connected to it. */
-export const testDatabase = async (): Promise<{ url: string; drop: () => Promise<void> }> => {
+/** A database that no other spec sees, empty or a copy of another; `drop()` ends what is still connected to it. */
+export const testDatabase = async ({ copyOf }: { copyOf?: string } = {}): Promise<TestDatabase> => {
   const server = testEnvironment('JOURNEY_TEST_DATABASE_URL')
   const name = `test_${randomUUID().replaceAll('-', '')}`
-  return {
-    url: await ensureDatabase(server, name),
-    drop: () =>
-      onConnection(inDatabase(server, 'postgres'), async (client) => {
-        await client.query(`drop database if exists ${name} with (force)`)
-      }),
-  }
+  const run = (statement: string) =>
+    onConnection(inDatabase(server, 'postgres'), async (client) => {
+      await client.query(statement)
+    })
+  await run(`create database ${name}${copyOf === undefined ? '' : ` template ${copyOf}`}`)
+  return { name, url: inDatabase(server, name), drop: () => run(`drop database if exists ${name} with (force)`) }
 }
+
+export type TestDatabase = { name: string; url: string; drop: () => Promise<void> }
 
 /** A RabbitMQ virtual host that no other spec sees; `drop()` closes what is still connected to it. */
 export const testVhost = async (): Promise<{

@@ -1,11 +1,10 @@
 import type { Storage } from '@journey/archive'
 import { commandQueue, exchanges, loadConfiguration, type CommandAnswer, type Recorded } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import { crmChannel } from '@journey/handlers'
 import { createConnection, createManagement, createPublisher, queueExists } from '@journey/messaging'
 import { createCuttableLink, openTestBroker, type CuttableLink, type TestBroker } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
 import {
   applyBatch,
   createDatabase,
@@ -17,6 +16,7 @@ import {
   type Database,
   type Step,
 } from '@journey/read-model'
+import { testReadModel } from '@journey/read-model/testing'
 import { createRegistry, silentLog } from '@journey/runtime'
 import type { FastifyInstance } from 'fastify'
 import { fileURLToPath } from 'node:url'
@@ -50,8 +50,7 @@ export const withHouse = async (
   use: (house: House) => Promise<void>,
   options: { token?: string; handlerQueue?: boolean; project?: Consumer<Step>['project']; archive?: Storage } = {},
 ): Promise<void> => {
-  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
-  await migrate(own.url)
+  const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
   const [toBroker, toDatabase] = [await createCuttableLink(vhost.url), await createCuttableLink(own.url)]
   const log = silentLog()
   const broker = await openTestBroker(vhost.url)

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { readCommand, type CommandType, type ReadCommand } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl } from '@journey/embedded/testing'
+import { testEventStoreUrl } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
-import { migrate } from '@journey/migrations'
 import { createDatabase, noteHeartbeat, type Database } from '@journey/read-model'
+import { testReadModel } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
 import { createDeciders, createHandleCommand, type HandleCommand, type Outcomes } from '@journey/handlers'
 import { createOutcomes } from '../outcomes.js'
@@ -44,10 +44,9 @@ export const withHandlers = (): ((options?: Options) => Handler) => {
   let url: string
   let drop: () => Promise<void>
   before(async () => {
-    const own = await testDatabase()
+    const own = await testReadModel()
     url = own.url
     drop = own.drop
-    await migrate(url)
   })
   after(async () => {
     for (const one of opened) await one.stop()

@@ -3,11 +3,11 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { exchanges, type CommandAnswer } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import { eventually, openTestBroker, type TestBroker } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
 import { createDatabase, type Database } from '@journey/read-model'
+import { testReadModel } from '@journey/read-model/testing'
 import { readSettings, silentLog } from '@journey/runtime'
 import { build } from '../container.js'
 import { Settings } from '../settings.js'
@@ -51,8 +51,7 @@ export const openHouse = async ({
   isServed = true,
   eventStoreUrl = testEventStoreUrl(),
 }: { isServed?: boolean; eventStoreUrl?: string } = {}): Promise<House> => {
-  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
-  await migrate(own.url)
+  const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
   const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })
   const store = createEventStore({ url: eventStoreUrl, log: silentLog() })
   const broker = await openTestBroker(vhost.url)

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { exchanges, fromStored, projectorQueue, type Stored } from '@journey/contracts'
-import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore } from '@journey/event-store'
 import {
   createLyingBroker,
@@ -12,7 +12,6 @@ import {
   temperOf,
   type ChaosResult,
 } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
 import { createDatabase, relayProofs } from '@journey/read-model'
 import {
   actions,
@@ -20,6 +19,7 @@ import {
   emptied,
   expectedRows,
   logOf,
+  testReadModel,
   type ComparableRows,
   type Move,
 } from '@journey/read-model/testing'
@@ -51,8 +51,7 @@ export const runChaos = async ({
   seeds: number
   tell?: (seed: number) => void
 }): Promise<ChaosResult> => {
-  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
-  await migrate(own.url)
+  const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
   const log = silentLog()
   const lying = await createLyingBroker(vhost.url, (name) => name === queue)
   const store = createEventStore({ url: testEventStoreUrl(), log })

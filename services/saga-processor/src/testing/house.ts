@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { exchanges, toBus, type Stored, type StoredMetadata } from '@journey/contracts'
 import { Journey, journeyStream, type UnitOfWork } from '@journey/domain'
-import { testDatabase, testEventStoreUrl, testVhost } from '@journey/embedded/testing'
+import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import { openTestBroker, type TestBroker } from '@journey/messaging/testing'
-import { migrate } from '@journey/migrations'
 import { createDatabase, noteHeartbeat, type Database } from '@journey/read-model'
+import { testReadModel } from '@journey/read-model/testing'
 import { readSettings, silentLog, type Part } from '@journey/runtime'
 import { build } from '../container.js'
 import { Settings } from '../settings.js'
@@ -29,8 +29,7 @@ export type House = {
 }
 
 export const openHouse = async (): Promise<House> => {
-  const [own, vhost] = await Promise.all([testDatabase(), testVhost()])
-  await migrate(own.url)
+  const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
   const database = createDatabase({ url: own.url, name: 'spec', log: silentLog() })
   const store = createEventStore({ url: testEventStoreUrl(), log: silentLog() })
   const broker = await openTestBroker(vhost.url)
