@@ -220,6 +220,9 @@ describe('a dead letter', () => {
       const id = await keep(letterOf({ queue: 'tasks.install', body }))
       const answer = await ask('POST', `/dead-letters/${id}/retry`)
       expect([answer.status, answer.body.code]).to.deep.equal([409, 'dead_letter/task_over'])
+      const event = await keep(letterOf({ queue: 'agent.events', body, deathId: 'm-2' }))
+      const { code } = (await ask('POST', `/dead-letters/${event}/retry`)).body
+      expect(code, 'an event of others is no task, whatever it says').to.equal('broker/unroutable')
     }))
 
   it('whose queue is gone is open again, and says so', () =>
