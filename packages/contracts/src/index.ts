@@ -47,7 +47,14 @@ export {
   type StoredMetadata,
   restoredMark,
 } from './events/event.js'
-export { isReceivedStream, readReceived, receivedSchemas, receivedType, type ReceivedEvent } from './events/received.js'
+export {
+  isReceivedStream,
+  readReceived,
+  receivedEnvelope,
+  receivedSchemas,
+  receivedType,
+  type ReceivedEvent,
+} from './events/received.js'
 export type { Received } from './events/received-stored.js'
 export { anyStandingOf, readProven, standingOf, type ReadPlace } from './events/hearsay.js'
 export { createProofs, proofHeader, type HeardEvent, type Proofs, type Proven } from './events/proof.js'

@@ -1,7 +1,21 @@
 import { Ajv, type AnySchema } from 'ajv'
 import { expect } from 'chai'
 import { createRequire } from 'node:module'
-import { busTypes, commandKinds, exchanges, fromBus, readCommand, readControl, topologyFor } from '@journey/contracts'
+import {
+  anyFromBus,
+  busTypes,
+  commandKinds,
+  exchanges,
+  familyQueue,
+  fromBus,
+  readCommand,
+  readControl,
+  readReceived,
+  receivedFamilies,
+  receivedSchemas,
+  topologyFor,
+  type ReceivedFamily,
+} from '@journey/contracts'
 import { asyncApi } from './asyncapi.js'
 
 const require = createRequire(import.meta.url)
@@ -10,9 +24,13 @@ const official = require('@asyncapi/specs/schemas/3.0.0-without-$id.json') as An
 type Message = {
   payload: { $ref: string }
   headers?: { $ref: string }
-  examples?: { payload: { command_id: string; event_id: string; metadata: { revision: number } }; headers?: object }[]
+  examples?: {
+    payload: { command_id: string; event_id: string; event_type: string; metadata: { revision: number } }
+    headers?: object
+  }[]
 }
 type Channel = {
+  description?: string
   messages: Record<string, unknown>
   bindings?: { amqp: { exchange?: { name: string; type: string; durable: boolean } } }
 }
@@ -56,6 +74,14 @@ describe('the AsyncAPI document', () => {
     expect(Object.keys(document.channels.events!.messages)).to.have.members(Object.values(busTypes))
   })
 
+  it('tells every type of others that has a schema, and one for the rest, before and after it is recorded', () => {
+    const types = [...Object.keys(receivedSchemas), 'any']
+    const { events_of_others: sent, recorded_events_of_others: recorded } = document.channels
+    expect(Object.keys(sent!.messages)).to.have.members(types.map((type) => `others.${type}`))
+    expect(Object.keys(recorded!.messages)).to.have.members(types.map((type) => `recorded.${type}`))
+    for (const family of receivedFamilies) expect(sent!.description).to.include(`\`${familyQueue(family)}\``)
+  })
+
   it('tells the exchanges as they are declared', () => {
     const told = Object.values(document.channels).flatMap(({ bindings }) => bindings?.amqp.exchange ?? [])
     for (const { name, type, durable } of told)
@@ -63,7 +89,11 @@ describe('the AsyncAPI document', () => {
         ...topologyFor({ version: '3.10.8' }).exchanges.find((exchange) => exchange.name === name),
         durable: true,
       })
-    expect(told.map(({ name }) => name)).to.include.members([exchanges.commands.name, exchanges.events.name])
+    expect(told.map(({ name }) => name)).to.include.members([
+      exchanges.commands.name,
+      exchanges.events.name,
+      exchanges.received.name,
+    ])
   })
 
   for (const [name, { payload, headers, examples }] of messages)
@@ -90,6 +120,17 @@ describe('the AsyncAPI document', () => {
     it(`has an example of ${type} that a consumer takes`, () => {
       const { payload } = exampleOf(type)
       expect(fromBus(bytes(payload))).to.deep.include({ id: payload.event_id, revision: payload.metadata.revision })
+    })
+
+  for (const [name] of messages.filter(([name]) => name.startsWith('others.')))
+    it(`has an example of ${name} that is recorded, and is read as it is published then`, () => {
+      const { payload } = exampleOf(name)
+      const [family] = payload.event_type.split('.') as [ReceivedFamily]
+      expect(readReceived(bytes(payload), family)).to.deep.include({ id: payload.event_id, type: payload.event_type })
+      const recorded = exampleOf(name.replace('others.', 'recorded.')).payload
+      const { event } = anyFromBus(bytes(recorded))
+      expect(event).to.deep.include({ type: 'ReceivedEvent' })
+      expect(event.data).to.deep.include({ event_type: payload.event_type })
     })
 
   it('has an example of a broadcast that the services take', () => {

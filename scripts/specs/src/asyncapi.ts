@@ -1,6 +1,7 @@
 import {
   agentKey,
   agentQueue,
+  bucketKey,
   busTypes,
   commandKinds,
   controlSchema,
@@ -8,9 +9,13 @@ import {
   deadLetterKeyOf,
   eventSchemas,
   exchanges,
+  familyQueue,
   intentQueue,
   queuesOfAgent,
   queuesOfIntent,
+  receivedEnvelope,
+  receivedFamilies,
+  receivedSchemas,
   type CommandType,
   type Queue,
   type Schema,
@@ -21,8 +26,8 @@ import { exampleOf } from './examples.js'
 type Part = Record<string, unknown>
 
 /**
- * The bus as an AsyncAPI 3.0 document, for whoever generates clients or pages from it. It speaks from our side: we receive commands,
- * and send events, tasks and answers. Queues that are ours alone are left out.
+ * The bus as an AsyncAPI 3.0 document, for whoever generates clients or pages from it. It speaks from our side: we receive commands
+ * and events of others, and send events, tasks and answers. Queues that are ours alone are left out.
  */
 export const asyncApi = (): Part => ({
   asyncapi: '3.0.0',
@@ -57,6 +62,12 @@ const publicCommands = (Object.keys(commandKinds) as CommandType[]).filter(
   (type) => commandKinds[type].from === 'anyone',
 )
 const events = Object.entries(busTypes) as [StoredType, string][]
+
+/** Messages of others: one per type with a schema of its own, and one for all the rest; `agent.created` is one of ours, too. */
+const others: Readonly<Record<string, Schema>> = { ...receivedSchemas, any: receivedEnvelope.properties.data }
+const ofOthers = (type: string): string => `others.${type}`
+const recordedOf = (type: string): string => `recorded.${type}`
+const otherTypes = Object.keys(others)
 
 const ref = (path: string): Part => ({ $ref: `#/${path}` })
 const messagesOf = (names: readonly string[]): Part =>
@@ -107,6 +118,28 @@ const channels = (): Part => ({
     parameters: { event_type: { enum: events.map(([, type]) => type), description: 'Type of the event.' } },
     messages: messagesOf(events.map(([, type]) => type)),
     bindings: exchangeBinding(exchanges.events),
+  },
+  events_of_others: {
+    address: '{event_type}',
+    title: 'Events of others, from anyone',
+    description:
+      'Published with their type as routing key. Each is recorded once, by its event_id. Read by ' +
+      `${receivedFamilies.map((family) => `\`${familyQueue(family)}\` (\`${family}.*\`)`).join(', ')}.`,
+    parameters: {
+      event_type: {
+        description: `A type of the families ${receivedFamilies.map((family) => `\`${family}.*\``).join(', ')}.`,
+      },
+    },
+    messages: messagesOf(otherTypes.map(ofOthers)),
+    bindings: exchangeBinding(exchanges.events),
+  },
+  recorded_events_of_others: {
+    address: bucketKey('{bucket}'),
+    title: 'Events of others, once they are recorded, for consumers that share the work in order',
+    description: 'As their publisher sent them, and in their metadata where they stand.',
+    parameters: { bucket: { description: '`00` to `63`: the hash of the partition key, here the stream.' } },
+    messages: messagesOf(otherTypes.map(recordedOf)),
+    bindings: exchangeBinding(exchanges.received),
   },
   tasks: {
     address: '{intent}',
@@ -175,6 +208,20 @@ const operations = (): Part => ({
       'events',
       events.map(([, type]) => type),
     ),
+    bindings: sent,
+  },
+  receive_events_of_others: {
+    action: 'receive',
+    title: 'Record events of others',
+    channel: ref('channels/events_of_others'),
+    messages: inChannel('events_of_others', otherTypes.map(ofOthers)),
+    bindings: taken,
+  },
+  send_recorded_events_of_others: {
+    action: 'send',
+    title: 'Publish events of others once they are recorded',
+    channel: ref('channels/recorded_events_of_others'),
+    messages: inChannel('recorded_events_of_others', otherTypes.map(recordedOf)),
     bindings: sent,
   },
   send_tasks: {
@@ -253,9 +300,32 @@ const eventSchema = (stored: StoredType, type: string): Part =>
     }),
   })
 
+const schemaOfOthers = (type: string, place: Record<string, Schema> = {}): Part => {
+  const { properties, required } = receivedEnvelope
+  const { metadata } = properties
+  const typed = receivedSchemas[type] ? { const: type } : { ...properties.event_type, example: 'notification.sent' }
+  return object(
+    {
+      ...properties,
+      event_type: typed,
+      data: others[type]!,
+      metadata: object({ ...metadata.properties, ...place }, [...metadata.required, ...Object.keys(place)]),
+    },
+    required,
+  )
+}
+
+const place: Record<string, Schema> = {
+  stream: { enum: receivedFamilies.map((family) => `received-${family}`) },
+  revision: { type: 'integer', minimum: 0 },
+  position: { type: 'string', pattern: '^\\d{1,20}$' },
+}
+
 const schemas = (): Part => ({
   ...Object.fromEntries(publicCommands.map((type) => [type, commandSchema(type)])),
   ...Object.fromEntries(events.map(([stored, type]) => [type, eventSchema(stored, type)])),
+  ...Object.fromEntries(otherTypes.map((type) => [ofOthers(type), schemaOfOthers(type)])),
+  ...Object.fromEntries(otherTypes.map((type) => [recordedOf(type), schemaOfOthers(type, place)])),
   command_answer: object({
     command_id: text,
     command_type: { type: ['string', 'null'] },
@@ -336,6 +406,22 @@ const messages = (): Part => ({
   ...Object.fromEntries(publicCommands.map((type) => [type, message(type, `The command ${type}`, 'command_headers')])),
   ...Object.fromEntries(
     events.map(([, type]) => [type, message(type, `The event ${type}`, 'event_headers', eventHeaders)]),
+  ),
+  ...Object.fromEntries(
+    otherTypes.flatMap((type) => {
+      const what = type === 'any' ? 'An event of others of any other type' : `The event ${type} of others`
+      return [
+        [ofOthers(type), message(ofOthers(type), what)],
+        [
+          recordedOf(type),
+          message(recordedOf(type), `${what}, once it is recorded`, 'event_headers', {
+            ...eventHeaders,
+            stream: 'received-agent',
+            'partition-key': 'received-agent',
+          }),
+        ],
+      ]
+    }),
   ),
   command_answer: message('command_answer', 'What became of a command'),
   task: message('task', 'A task for an agent'),

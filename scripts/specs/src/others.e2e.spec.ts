@@ -85,7 +85,7 @@ describe('a system whose content is sealed, and the events that others publish',
     })
   })
 
-  it('brings them again when the read model is rebuilt, and to a queue from outside', async () => {
+  it('brings them again when the read model is rebuilt or a stream is made anew, and to a queue from outside', async () => {
     const before = (await system.get('/received-events')).body.items
     const ended = async (path: object): Promise<any> => {
       const { body } = await system.post('/replays', path)
@@ -97,6 +97,10 @@ describe('a system whose content is sealed, and the events that others publish',
     const rebuilt = await ended({ consumer: 'projector', from: '1970-01-01T00:00:00Z', mode: 'rebuild' })
     expect(rebuilt).to.include({ state: 'completed' })
     expect((await system.get('/received-events')).body.items).to.deep.equal(before)
+    const filter = { type: 'knowledge.*' }
+    const anew = await ended({ consumer: 'projector', from: '1970-01-01T00:00:00Z', mode: 'reprocess', filter })
+    expect(anew).to.deep.include({ state: 'completed', progress: { done: 1, total: 1 } })
+    expect((await system.get('/received-events')).body.items).to.deep.equal(before)
     expect((await system.get('/knowledge-shares')).body.items).to.have.length(1)
 
     const queue = `outside.${randomUUID()}`
@@ -105,7 +109,7 @@ describe('a system whose content is sealed, and the events that others publish',
       consumer: queue,
       from: '1970-01-01T00:00:00Z',
       mode: 'redeliver',
-      filter: { type: 'knowledge.*' },
+      filter,
     })
     expect(sent).to.deep.include({ state: 'completed', progress: { done: 2, total: 2 } })
     const message = await system.bus.channel.get(queue, { noAck: true })

@@ -32,6 +32,7 @@ type Body = DeadLetterEntry &
   Pick<DeadLetterGroup, 'count'> & {
     items: Body[]
     next_cursor: string | null
+    errors: { field: string }[]
     retry: number
     example_id: string
     body: { encoding: string; size: number; content: { command_id: string } }
@@ -97,6 +98,10 @@ describe('the list of dead letters', () => {
       expect(await items(`group=${groups[0]?.group}`)).to.have.length(2)
       for (const query of ['state=gone', 'since=yesterday', 'unknown=1', 'q=%00', 'cursor=x'])
         expect((await ask('GET', `/dead-letters?${query}`)).status, query).to.equal(422)
+      for (const since of ['2026-12-31T23:59:60Z', '0000-01-01T00:00:00Z', '9999-12-31T23:59:59-01:00']) {
+        const { status, body } = await ask('GET', `/dead-letters?since=${since}`)
+        expect([since, status, body.errors[0]?.field]).to.deep.equal([since, 422, 'since'])
+      }
     }))
 
   it('shows each whole, whatever its body is made of', () =>
@@ -215,6 +220,9 @@ describe('a dead letter', () => {
       const id = await keep(letterOf({ queue: 'tasks.install', body }))
       const answer = await ask('POST', `/dead-letters/${id}/retry`)
       expect([answer.status, answer.body.code]).to.deep.equal([409, 'dead_letter/task_over'])
+      const event = await keep(letterOf({ queue: 'agent.events', body, deathId: 'm-2' }))
+      const { code } = (await ask('POST', `/dead-letters/${event}/retry`)).body
+      expect(code, 'an event of others is no task, whatever it says').to.equal('broker/unroutable')
     }))
 
   it('whose queue is gone is open again, and says so', () =>

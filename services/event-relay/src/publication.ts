@@ -5,6 +5,7 @@ import {
   partitionKeyOf,
   proofHeader,
   toBus,
+  type BusEvent,
   type Proofs,
   type Stored,
 } from '@journey/contracts'
@@ -12,12 +13,12 @@ import { longestPropertyBytes, type Publication } from '@journey/messaging'
 
 /**
  * A stored event as it is published to `journey.events` (CONTRACT.md section 1), proven; one of others as its publisher sent it. Undefined
- * for a type that is neither.
+ * for a type that is neither, and for an event of others of which so little is left that it has no id and no type.
  */
 export const publicationOf = (stored: Stored, proofs: Proofs): Publication | undefined => {
   const event = toBus(stored)
-  if (!event) return undefined
-  const clientId = event.data.client_id
+  if (!event || typeof event.event_id !== 'string' || typeof event.event_type !== 'string') return undefined
+  const clientId = (event.data as BusEvent['data'] | undefined)?.client_id
   const partitionKey = partitionKeyOf(stored.stream, typeof clientId === 'string' ? clientId : undefined)
   const { traceparent, command_at: commandAt } = stored.metadata
   const { stream, revision } = stored

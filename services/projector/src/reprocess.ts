@@ -1,4 +1,4 @@
-import { anyFromStored, selectionOf } from '@journey/contracts'
+import { anyFromStored, selectionOf, type AnyRecorded } from '@journey/contracts'
 import { clockSkewMs, readWindow, type EventStore } from '@journey/event-store'
 import {
   parkedStreams,
@@ -56,6 +56,16 @@ export const createReprocess = ({
       if (parked.waits_for_stream === stream) await retryParked(consumer, parked.stream)
   }
 
+  /** What others publish stands in one stream for each family, which grows for ever. */
+  async function* partsOf(stream: string): AsyncGenerator<AnyRecorded[]> {
+    for (let from = 0; ;) {
+      const stored = await store.read(stream, { from, maxCount: readAtOnce })
+      yield stored.flatMap((one) => anyFromStored(one) ?? [])
+      if (stored.length < readAtOnce) return
+      from = stored.at(-1)!.revision + 1
+    }
+  }
+
   return {
     run: async ({ replay, signal, report }) => {
       const { streams, until } = await streamsIn(replay, signal)
@@ -66,9 +76,7 @@ export const createReprocess = ({
       for (let done = replay.done; done < streams.length && !isAborted(signal); done++) {
         const stream = streams[done]!
         try {
-          await reproject(db, consumer.name, stream, async () =>
-            (await store.read(stream)).flatMap((one) => anyFromStored(one) ?? []),
-          )
+          await reproject(db, consumer.name, stream, () => partsOf(stream))
           await freeWaiting(stream)
         } catch (error) {
           if (['unavailable', 'conflict'].includes(familyOf(error))) throw error
@@ -88,6 +96,9 @@ export const createReprocess = ({
     discard: () => Promise.resolve(),
   }
 }
+
+/** Events of a stream that are held at once: of others, 125 MiB if each is as large as may be (256 KiB), and some MiB as they are. */
+const readAtOnce = 500
 
 const journeysFirst = (a: string, b: string): number =>
   Number(b.startsWith('journey-')) - Number(a.startsWith('journey-'))

@@ -45,6 +45,12 @@ for (const [what, event, optional] of [
         ])
     })
 
+    it('may have a correlation id of 255 characters, and none longer', () => {
+      const codeOfLength = (length: number) =>
+        codeFor({ ...event, metadata: { ...event.metadata, correlation_id: 'ä'.repeat(length) } })
+      expect([255, 256].map(codeOfLength)).to.deep.equal(['taken', 'event/invalid'])
+    })
+
     it('may say more than its schema asks for, but no less', () => {
       expect(codeFor({ ...event, data: { ...event.data, mood: 'good' } })).to.equal('taken')
       expect(codeFor({ ...event, timestamp: '2024-02-30T99:00:00Z' })).to.equal('event/invalid')

@@ -36,7 +36,8 @@ const object = (properties: Record<string, Schema>): Schema => ({
   required: Object.keys(properties),
 })
 
-const envelopeSchema: Schema = {
+/** JSON Schema (draft 07) of the whole body of an event of others, of whatever type. */
+export const receivedEnvelope = {
   type: 'object',
   properties: {
     event_id: { type: 'string', minLength: 1, maxLength: 128 },
@@ -55,7 +56,7 @@ const envelopeSchema: Schema = {
     },
   },
   required: ['event_id', 'event_type', 'event_version', 'timestamp', 'source', 'data', 'metadata'],
-}
+} satisfies Schema
 
 /**
  * JSON Schemas (draft 07) of the `data` of what others publish, by bus type. Further fields are let be. A type of a known family
@@ -73,7 +74,7 @@ export const receivedSchemas: Readonly<Record<string, Schema>> = {
 }
 
 const ajv = new Ajv({ allErrors: false })
-const isEnvelope = ajv.compile(envelopeSchema)
+const isEnvelope = ajv.compile(receivedEnvelope)
 const isData = new Map(Object.entries(receivedSchemas).map(([type, schema]) => [type, ajv.compile(schema)]))
 
 /** Whether a stream holds what others published. */

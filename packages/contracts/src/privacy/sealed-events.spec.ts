@@ -57,6 +57,19 @@ const cancelled = () =>
     cancelled_by: 'dana',
   })
 
+describe('an event of others', () => {
+  it('belongs to no client, whomever it names, and survives the erasure of each', async () => {
+    const erased = new Set(['client-1'])
+    const { vault, asked } = vaultOf(erased)
+    const named = event('ReceivedEvent', { client_id: 'client-1', data: { text: secret } }, 'received-agent')
+    const [stored] = await sealEvents(vault, named.stream, [named])
+    expect(JSON.stringify(stored)).not.to.include(secret)
+    expect(asked).to.deep.equal([noClient])
+    expect(await openEvents(vault, [stored!], none)).to.deep.equal([named])
+    expect(await openEvents(vault, [named], none)).to.deep.equal([named])
+  })
+})
+
 describe('a sealed event', () => {
   it('of every type is what it was, once it is opened, and tells nothing of its content before', async () => {
     const { vault } = vaultOf()

@@ -3,6 +3,7 @@ import { codeOf, type Log } from '@journey/runtime'
 import { clientIdPattern } from '../commands/fields.js'
 import type { Stored } from '../events/event.js'
 import { isStoredType } from '../events/names.js'
+import { isReceivedStream } from '../events/received.js'
 import { keyIdOf, openBytes, sealBytes, type DataKey } from './box.js'
 import { eventShapes } from './event-shapes.js'
 import { decodeContent, encodeContent, redact, restore, type Piece, type Shape } from './redaction.js'
@@ -101,8 +102,9 @@ const shapeOf = ({ type }: Event): Shape => {
   return type.startsWith('$') ? 'plain' : {}
 }
 
-/** The client that an event, or a snapshot of an aggregate, is about. */
+/** The client that an event, or a snapshot of an aggregate, is about. What others say belongs to none, whomever they name. */
 const ownerOf = (stream: string, data: unknown): KeyOwner => {
+  if (isReceivedStream(stream)) return noClient
   const named = clientIn(data) ?? clientIn(inside(data, 'state')) ?? clientIn(inside(inside(data, 'state'), 'creation'))
   if (named !== undefined) return named
   const [, ofJourney] = journeyStreams.exec(stream) ?? []

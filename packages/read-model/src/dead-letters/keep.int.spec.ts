@@ -1,5 +1,10 @@
 import { expect } from 'chai'
 import { sql } from 'kysely'
+import { commandQueue } from '@journey/contracts'
+import { applyBatch } from '../gates/apply-batch.js'
+import { project } from '../projection/project.js'
+import { actions, logOf } from '../testing/histories.js'
+import { openLettersOf } from './queries.js'
 import { emptied, withReadModel } from '../testing/database.js'
 import { letterOf } from '../testing/letters.js'
 import { createKeepDeadLetter, keepDeadLetter, type Letter } from './keep.js'
@@ -33,6 +38,36 @@ describe('the table of dead letters', () => {
     expect((await rows()).map(({ queue, state, client_id, type }) => [queue, state, client_id, type])).to.deep.equal([
       ['notifier.events', 'open', 'client-1', 'journey.started'],
     ])
+  })
+
+  it('tells whose a command on a unit of work is, which names no client', async () => {
+    const { db, rows } = await setup()
+    const moves = Array.from({ length: 30 }, (_, n) => ({
+      client: 0,
+      action: actions[(n * 31) % actions.length]!,
+      pick: n % 17,
+    }))
+    const log = logOf([{ client: 0, action: 'start', pick: 0 }, ...moves], 'kept')
+    await applyBatch({ db, name: 'spec', project, readMissing: () => Promise.resolve([]) }, log)
+    const works = await db.selectFrom('unit_of_works').select(['work_id', 'client_id']).execute()
+    const { work_id: workId, client_id: clientId } = works[0]!
+    const bodyOf = (work_id: unknown) => Buffer.from(JSON.stringify({ data: { work_id, task_id: 'install' } }))
+    for (const [deathId, body, queue] of [
+      ['of a work', bodyOf(workId), commandQueue],
+      ['of none that is known', bodyOf('elsewhere'), commandQueue],
+      ['of what can be none', bodyOf('\0'), commandQueue],
+      ['of others', bodyOf(workId), 'knowledge.events'],
+    ] as const)
+      await keepDeadLetter(db, letterOf({ deathId, body, queue, properties: { messageId: deathId, headers: {} } }))
+    const kept = (await rows()).map(({ message_id, client_id }) => [message_id, client_id])
+    expect(kept).to.have.deep.members([
+      ['of a work', clientId],
+      ['of none that is known', null],
+      ['of what can be none', null],
+      ['of others', null],
+    ])
+    const [stopping, ...more] = await openLettersOf(db, [clientId], { queues: [commandQueue], types: [] })
+    expect([stopping?.client_id, more]).to.deep.equal([clientId, []])
   })
 
   it('has all letters that come at once, in few transactions, and only the one that cannot be kept is missing', async () => {

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { sql, type Kysely, type Transaction } from 'kysely'
-import type { CommandAnswer } from '@journey/contracts'
+import { commandQueue, type CommandAnswer } from '@journey/contracts'
 import { journeyStream, type JsonObject } from '@journey/domain'
 import { inBatches } from '@journey/runtime'
 import { settleAll } from '../commands/outcomes.js'
@@ -73,7 +73,12 @@ const keepAll = (db: Kysely<Tables>, kept: readonly Kept[]): Promise<void> =>
   })
 
 const keepFirst = async (transaction: Transaction<Tables>, kept: readonly Kept[]): Promise<void> => {
-  const rows = await sealRows(transaction, 'dead_letters', kept.map(rowOf))
+  const clients = await clientsOf(transaction, kept)
+  const rows = await sealRows(
+    transaction,
+    'dead_letters',
+    kept.map((one) => rowOf(one, clients)),
+  )
   await transaction
     .insertInto('dead_letters')
     .values(rows.map((row) => ({ ...row, properties: json(row.properties), headers: json(row.headers) })))
@@ -81,9 +86,29 @@ const keepFirst = async (transaction: Transaction<Tables>, kept: readonly Kept[]
     .execute()
 }
 
-const rowOf = ({ letter, command }: Kept) => {
+/** Whose the units of work are that commands name without their client; those that are not known yet are nobody's. */
+const clientsOf = async (transaction: Transaction<Tables>, kept: readonly Kept[]): Promise<Map<string, string>> => {
+  const works = kept.flatMap(({ letter }) => workWithoutClient(letter) ?? [])
+  if (works.length === 0) return new Map()
+  const rows = await transaction
+    .selectFrom('unit_of_works')
+    .select(['work_id', 'client_id'])
+    .where('work_id', '=', sql<string>`any(${works}::text[])`)
+    .execute()
+  return new Map(rows.map(({ work_id, client_id }) => [work_id, client_id]))
+}
+
+/** Of commands alone: what others say is theirs, whatever it names. */
+const workWithoutClient = ({ queue, body }: Letter): string | undefined => {
+  if (queue !== commandQueue) return undefined
+  const { clientId, workId } = remainsOf(body)
+  return clientId === undefined ? workId : undefined
+}
+
+const rowOf = ({ letter, command }: Kept, clients: ReadonlyMap<string, string>) => {
   const { headers, ...properties } = letter.properties
   const remains = remainsOf(letter.body)
+  const work = workWithoutClient(letter)
   return {
     id: idOf(letter),
     queue: textOf(letter.queue),
@@ -99,7 +124,7 @@ const rowOf = ({ letter, command }: Kept) => {
     message: textOf(letter.message),
     service: textOf(letter.service),
     attempts: letter.attempts,
-    client_id: remains.clientId ?? null,
+    client_id: remains.clientId ?? (work === undefined ? null : (clients.get(work) ?? null)),
     command_id: command?.id ?? null,
     first_at: letter.firstAt.toISOString(),
     last_at: letter.lastAt.toISOString(),

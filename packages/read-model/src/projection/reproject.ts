@@ -4,34 +4,48 @@ import { lockGates, moveGates } from '../gates/gates.js'
 import { unpark } from '../gates/parked.js'
 import type { Tables } from '../tables.js'
 import { ofFamily } from './families.js'
-import { fold, nothing } from './fold.js'
+import { fold, nothing, type Existing, type Rows } from './fold.js'
 import { writeRows } from './project.js'
 
 /**
  * Makes all rows of one stream anew from its first event on, in place, and its gate with them; what it has of other streams
  * stays as it is. One transaction: readers see the old rows or the new ones. Live events of the stream wait meanwhile.
  *
- * @param read the whole stream, in order; called once the stream is locked
+ * @param read the whole stream, in order, a part at a time, of which no more than one is held; called once the stream is locked
  * @returns how many events it has; with none, nothing is touched
  */
 export const reproject = (
   db: Kysely<Tables>,
   consumer: string,
   stream: string,
-  read: () => Promise<readonly AnyRecorded[]>,
+  read: () => AsyncIterable<readonly AnyRecorded[]>,
 ): Promise<number> =>
   db.transaction().execute(async (transaction) => {
     await lockGates(transaction, consumer, [stream])
-    const events = await read()
-    const last = events.at(-1)
+    let existing = nothing
+    let last: AnyRecorded | undefined
+    let count = 0
+    for await (const events of read()) {
+      if (events.length === 0) continue
+      if (!last) await removeRows(transaction, stream, events[0]!)
+      const { rows } = fold(existing, events)
+      await writeRows(transaction, rows)
+      existing = after(existing, rows)
+      last = events.at(-1)!
+      count += events.length
+    }
     if (!last) return 0
-    const { rows } = fold(nothing, events)
-    await removeRows(transaction, stream, events[0]!)
-    await writeRows(transaction, rows)
     await moveGates(transaction, consumer, new Map([[stream, last.revision]]))
     await unpark(transaction, consumer, [stream])
-    return events.length
+    return count
   })
+
+/** What the next part of the stream goes on from: one row for a stream of ours, those of the agents it tells of for one of others. */
+const after = ({ journeys, works, agents }: Existing, rows: Rows): Existing => ({
+  journeys: new Map([...journeys, ...rows.journey_states.map((row) => [row.client_id, row] as const)]),
+  works: new Map([...works, ...rows.unit_of_works.map((row) => [row.work_id, row] as const)]),
+  agents: new Map([...agents, ...rows.agents.map((row) => [row.agent_id, row] as const)]),
+})
 
 /** The rows that are added, event by event; those that are one for a stream are written over. */
 const removeRows = async (transaction: Transaction<Tables>, stream: string, first: AnyRecorded): Promise<void> => {

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
-import type { BusEvent, Recorded } from '@journey/contracts'
+import { receivedType, type BusEvent, type Recorded } from '@journey/contracts'
+import { knowledgeShared } from '@journey/contracts/testing'
 import { testEventStoreUrl } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import { eventually } from '@journey/messaging/testing'
@@ -43,6 +44,18 @@ const storeHistories = async ({ store, db }: Pick<House, 'store' | 'db'>, count:
   const log = histories(prefix, count).map((event, n) => ({ ...event, at: new Date(day + n * 1_000).toISOString() }))
   for (const event of log) await append(store, event)
   return { log, at: (n: number) => new Date(day + n * 1_000).toISOString() }
+}
+
+/** Records an event of others, at a time that no other spec shares. */
+const appendOfOthers = async (store: EventStore) => {
+  const at = new Date(Date.UTC(2200, 0, 1) + (Date.now() % 1e8) * 1e6).toISOString()
+  const event = { ...knowledgeShared({ event_id: randomUUID() }), timestamp: at }
+  const { event_id: id, timestamp, source, metadata } = event
+  const ids = { $correlationId: metadata.correlation_id, $causationId: id }
+  await store.append('received-knowledge', 'any', [
+    { id, type: receivedType, data: event, metadata: { ...ids, version: '1.0', timestamp, source } },
+  ])
+  return event
 }
 
 type Page = { items: BusEvent[]; next_cursor: string | null; last_cursor: string | null }
@@ -90,6 +103,18 @@ describe('stored events over HTTP', () => {
       const theirs = await all(app, `from=${at(0)}&client_id=${client.client_id}`)
       const isTheirs = ({ event }: Recorded) => (event.data as { client_id?: string }).client_id === client.client_id
       expect(ids(theirs.items)).to.deep.equal(log.filter(isTheirs).map(({ id }) => id))
+    }))
+
+  it('show those of others as they were published, with where they stand', () =>
+    withHouse(async ({ app, store }) => {
+      const event = await appendOfOthers(store)
+      const found = (await all(app, `from=${event.timestamp}&type=knowledge.*`)).items
+      expect(found.filter(({ event_id }) => event_id === event.event_id)).to.have.length(1)
+      const shown = found.find(({ event_id }) => event_id === event.event_id)!
+      expect(shown).to.deep.include({ event_type: event.event_type, source: event.source, data: event.data })
+      expect(shown.metadata).to.include({ ...event.metadata, stream: 'received-knowledge' })
+      const others = (await all(app, `from=${event.timestamp}&type=agent.*`)).items
+      expect(ids(others)).not.to.include(event.event_id)
     }))
 
   it('show no token of an attempt', () =>
@@ -184,6 +209,18 @@ describe('the live feed', () => {
       await eventually('those of journeys', () => ours(some).length === wanted.length)
       expect(ours(some)).to.deep.equal(wanted)
       await Promise.all([everything.leave(), some.leave()])
+    }))
+
+  it('brings events of others, too, under the types that they gave them', () =>
+    served(async ({ app, store }) => {
+      const reader = await listen(app, undefined, '?type=knowledge.*')
+      const event = await appendOfOthers(store)
+      const ours = () => reader.heard.filter(({ event: { event_id } }) => event_id === event.event_id)
+      await eventually('the event', () => ours().length > 0)
+      expect(ours()).to.have.length(1)
+      expect(ours()[0]).to.deep.include({ type: event.event_type, id: ours()[0]!.event.metadata.position })
+      expect(ours()[0]!.event.data).to.deep.equal(event.data)
+      await reader.leave()
     }))
 
   it('loses and repeats nothing for a reader that is cut off again and again under load', () =>

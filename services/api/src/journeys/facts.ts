@@ -1,4 +1,4 @@
-import { commandKinds, sagaQueue } from '@journey/contracts'
+import { commandKinds, sagaQueue, type CommandType } from '@journey/contracts'
 import { journeyStream, unitOfWorkStream } from '@journey/domain'
 import {
   nextEvaluations,
@@ -11,8 +11,11 @@ import {
 } from '@journey/read-model'
 import type { Facts } from './waiting.js'
 
-/** The orchestrator's own commands: without them a journey stands still. What people ask for is their business. */
-const own = Object.entries(commandKinds).flatMap(([type, { from }]) => (from === 'service' ? [type] : []))
+/** The orchestrator's own commands and agents' results: without them a journey stands still. What people ask for is their business. */
+const moving = [
+  ...Object.entries(commandKinds).flatMap(([type, { from }]) => (from === 'service' ? [type] : [])),
+  ...(['task.complete', 'task.fail'] satisfies CommandType[]),
+]
 
 /** Reads what is known of why these clients' journeys wait. */
 export const factsOf = async (db: Database['db'], clientIds: readonly string[]): Promise<Facts> => {
@@ -20,7 +23,7 @@ export const factsOf = async (db: Database['db'], clientIds: readonly string[]):
     unfinishedWorksOf(db, clientIds),
     openDispatchesOf(db, clientIds),
     waitingAdmissionsOf(db, clientIds),
-    openLettersOf(db, clientIds, { queues: [sagaQueue], types: own }),
+    openLettersOf(db, clientIds, { queues: [sagaQueue], types: moving }),
     nextEvaluations(db, clientIds),
   ])
   const streams = [...clientIds.map(journeyStream), ...works.map(({ work_id }) => unitOfWorkStream(work_id))]

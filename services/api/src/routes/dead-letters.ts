@@ -253,8 +253,16 @@ const defaultRate = '50/s'
 export const filterOf = ({ client_id, since, ...asked }: AskedFilter): DeadLetterFilter => ({
   ...asked,
   clientId: client_id,
-  since: since === undefined ? undefined : atOrAfter(since).toISOString(),
+  since: since === undefined ? undefined : momentOf(since),
 })
+
+/** The schema lets leap seconds pass, and years that PostgreSQL or ISO 8601 do not know. @throws 422 `request/invalid` */
+const momentOf = (since: string): string => {
+  const at = atOrAfter(since)
+  if (at.getUTCFullYear() >= 1 && at.getUTCFullYear() < 10_000) return at.toISOString()
+  const message = 'since must be a time, such as 2026-01-27T10:00:00Z'
+  throw problem(422, 'request/invalid', message, [{ field: 'since', code: 'since', message }])
+}
 
 export const byOf = (request: FastifyRequest<{ Body: { reason?: string } }>) => ({
   actor: actorOf(request),

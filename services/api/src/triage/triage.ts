@@ -1,4 +1,4 @@
-import { commandQueue, readCommand } from '@journey/contracts'
+import { commandQueue, queueOfName, readCommand } from '@journey/contracts'
 import type { JsonObject } from '@journey/domain'
 import type { Publisher } from '@journey/messaging'
 import {
@@ -258,9 +258,7 @@ const taskOver = (): ProblemError =>
   )
 
 const isTaskOver = ({ queue, body }: { queue: string; body: Buffer }, now: Date): boolean =>
-  isTaskQueue(queue) && isOver(body, now)
-
-const isTaskQueue = (queue: string): boolean => /^(tasks|agent)\./.test(queue)
+  queueOfName(queue) !== undefined && isOver(body, now)
 
 /** A task whose deadline has passed; one that cannot be read has none. */
 const isOver = (body: Buffer, now: Date): boolean => {
