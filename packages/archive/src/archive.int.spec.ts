@@ -1,7 +1,7 @@
 import { createEventStore, type EventStore } from '@journey/event-store'
 import { anEvent, freshStream } from '@journey/event-store/testing'
 import { testEventStoreUrl } from '@journey/embedded/testing'
-import { codeOf, silentLog } from '@journey/runtime'
+import { codeOf, messageOf, silentLog } from '@journey/runtime'
 import { expect } from 'chai'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -133,17 +133,101 @@ describe('archiving', () => {
   })
 })
 
-describe('verifying an archive', () => {
-  const archived = (use: (storage: Storage, keys: string[]) => Promise<void>) =>
-    withFolder(async (storage) => {
-      const { source } = await agedStore(['2026-01-01', '2026-01-02', '2026-01-03'], 2)
-      await archive({ source, storage, isArchived }, { before: new Date('2026-01-04') })
-      const keys = await storage.list('manifests/')
-      await use(storage, keys)
-    })
+/** An archive of three days, two events each. */
+const archived = (
+  use: (kept: {
+    storage: Storage
+    manifests: string[]
+    source: Source
+    lose: (key: string) => void
+    run: (source?: Source) => Promise<{ events: number }>
+  }) => Promise<void>,
+) =>
+  withFolder(async (storage, folder) => {
+    const { source } = await agedStore(['2026-01-01', '2026-01-02', '2026-01-03'], 2)
+    const run = (from = source) => archive({ source: from, storage, isArchived }, { before: new Date('2026-01-04') })
+    await run()
+    const manifests = await storage.list('manifests/')
+    await use({ storage, manifests, source, run, lose: (key) => rmSync(join(folder, key)) })
+  })
 
+const later = { now: () => new Date(Date.now() + dayMs) }
+const thrownBy = (work: Promise<unknown>): Promise<unknown> => work.catch((thrown: unknown) => thrown)
+
+describe('an archive that has lost manifests', () => {
+  const emptied: Source = { readAll: ({ after }) => Promise.resolve({ events: [], position: after, isLast: true }) }
+
+  for (const [which, lost] of [
+    ['first', [0]],
+    ['middle', [1]],
+    ['first two', [0, 1]],
+  ] as const)
+    for (const [held, ofLog] of [
+      ['the log as it was', (source: Source) => source],
+      ['a log that has lost those events since', () => emptied],
+    ] as const)
+      it(`gets its ${which} again from a run, to the byte, with ${held}`, () =>
+        archived(async ({ storage, manifests, lose, run, source }) => {
+          const whole = await Promise.all(manifests.map((key) => storage.get(key)))
+          for (const n of lost) lose(manifests[n]!)
+          expect((await verify(storage)).problems).to.have.length(1)
+          expect(await run(ofLog(source))).to.deep.equal({ events: 0, segments: 0 })
+          expect(await Promise.all(manifests.map((key) => storage.get(key)))).to.deep.equal(whole)
+          expect((await verify(storage, {}, later)).problems).to.deep.equal([])
+        }))
+
+  it('gets none for files that are not whole, which a run says once it has archived what is new', () =>
+    archived(async ({ storage, manifests, lose, run }) => {
+      lose(manifests[0]!)
+      const [file] = await storage.list('events/2026-01-01/')
+      await storage.put(file!, Buffer.from('no gzip'))
+      const { source } = await agedStore(['2026-01-03'], 1) // in the same log, later
+      const error = await thrownBy(run(source))
+      expect([codeOf(error), messageOf(error)]).to.deep.equal([
+        'archive/damaged',
+        `${file} is no gzip: bring it back from a copy, or take the archive as lost there`,
+      ])
+      expect(await daysOf(storage)).to.deep.equal([
+        ['2026-01-02', 2],
+        ['2026-01-03', 2],
+        ['2026-01-03', 1],
+      ])
+    }))
+
+  it('gets none for files that lack what the log holds', () =>
+    withFolder(async (storage, folder) => {
+      const { stream, source } = await agedStore(['2026-01-01', '2026-01-02'], 3)
+      const other = `journeys-${stream}`
+      const two: Source = {
+        readAll: async (asked) => {
+          const page = await source.readAll(asked)
+          return { ...page, events: page.events.map((one) => (one.revision === 1 ? { ...one, stream: other } : one)) }
+        },
+      }
+      const archiving = { source: two, storage, isArchived: (name: string) => name.startsWith('journey') }
+      const run = () => archive(archiving, { before: new Date('2026-01-03') })
+      await run()
+      const [first] = await storage.list('manifests/')
+      rmSync(join(folder, first!))
+      rmSync(join(folder, (await storage.list('events/2026-01-01/journeys-'))[0]!))
+      const error = await thrownBy(run())
+      expect(codeOf(error)).to.equal('archive/damaged')
+      expect(messageOf(error)).to.contain(other)
+      expect(await storage.get(first!)).to.equal(undefined)
+    }))
+
+  it('is left as it is where the files are gone as well', () =>
+    archived(async ({ storage, manifests, lose, run }) => {
+      const [file] = await storage.list('events/2026-01-01/')
+      for (const key of [manifests[0]!, file!]) lose(key)
+      expect(await run()).to.deep.equal({ events: 0, segments: 0 })
+      expect((await verify(storage)).problems[0]).to.match(/begins after position \d+, and nothing is there before it/)
+    }))
+})
+
+describe('verifying an archive', () => {
   it('finds a byte that was changed', () =>
-    archived(async (storage) => {
+    archived(async ({ storage }) => {
       const [first] = await storage.list('events/2026-01-01/')
       const body = (await storage.get(first!))!
       body[body.length - 1]! ^= 1
@@ -163,7 +247,7 @@ describe('verifying an archive', () => {
         ...storage,
         list: async (...asked) => (await storage.list(...asked)).filter((key) => key !== second),
       }
-      const { problems } = await verify(without)
+      const { problems } = await verify(without, {}, later)
       expect(problems).to.have.length(2)
       expect(problems[1]).to.match(/^events\/2026-01-02\/.* no manifest speaks of it/)
       expect(problems[0]).to.match(/the segment of 2026-01-03 .* begins after position \d+, the one before ends at \d+/)
@@ -182,15 +266,44 @@ describe('verifying an archive', () => {
           ...storage,
           list: async (...asked) => (await storage.list(...asked)).filter((key) => key !== gone),
         }
-        const { problems, segments } = await verify(without)
+        const { problems, segments } = await verify(without, {}, later)
         expect(segments).to.equal(2)
         expect(problems.some((one) => problem.test(one))).to.equal(true)
       }))
 
   it('finds a manifest that is no manifest', () =>
-    archived(async (storage, [first]) => {
+    archived(async ({ storage, manifests: [first] }) => {
       await storage.put(first!, Buffer.from('{"format":"journey-archive/9"}'))
       expect((await verify(storage)).problems[0]).to.match(/is no manifest that this version can read/)
+    }))
+
+  it('tells of every manifest that cannot be read, and of what else is wrong', () =>
+    archived(async ({ storage, manifests: [first, second] }) => {
+      await storage.put(first!, Buffer.from('{'))
+      await storage.put(second!, Buffer.from('null'))
+      const [file] = await storage.list('events/2026-01-03/')
+      await storage.put(file!, Buffer.from('no gzip'))
+      const { problems, segments } = await verify(storage, {}, later)
+      expect(segments).to.equal(1)
+      expect(problems).to.have.length(3)
+      expect(problems[0]).to.match(/^manifests\/\d+\.json is no JSON/)
+      expect(problems[1]).to.match(/^manifests\/\d+\.json is no manifest that this version can read/)
+      expect(problems[2]).to.match(/the segment of 2026-01-03 .* has another checksum/)
+      expect((await verify(storage, { from: '2026-01-03' })).problems).to.deep.equal(problems)
+    }))
+
+  it('takes the files of a run that is under way for no damage, before, while and after it looks', () =>
+    archived(async ({ storage, manifests, lose, run }) => {
+      lose(manifests[2]!)
+      expect((await verify(storage)).problems).to.deep.equal([]) // its manifest is yet to come
+      const meanwhile: Storage = {
+        ...storage,
+        get: async (key) => {
+          if (key === manifests[1]) await run()
+          return storage.get(key)
+        },
+      }
+      expect((await verify(meanwhile, {}, later)).problems).to.deep.equal([])
     }))
 })
 

@@ -1,13 +1,5 @@
-import {
-  eventsOf,
-  manifestKey,
-  manifestOf,
-  manifestPrefix,
-  dayOf,
-  segmentOf,
-  type ArchivedEvent,
-  type Manifest,
-} from './segment.js'
+import { mend } from './mend.js'
+import { bodyOf, dayOf, manifestKey, segmentOf, type ArchivedEvent } from './segment.js'
 import type { Storage } from './storage.js'
 
 /** The log that is archived: a page of all events after a position, in order. */
@@ -18,6 +10,8 @@ export type Source = {
   }): Promise<{ events: ArchivedEvent[]; position: bigint | 'start'; isLast: boolean }>
 }
 
+export type Archiving = { source: Source; storage: Storage; isArchived: (stream: string) => boolean }
+
 /** What a job tells of its way: a count that grows, and how many there are when that is known. */
 export type Report = (progress: { done: number; total?: number }) => void
 
@@ -27,16 +21,19 @@ const mostEvents = 50_000
 
 /**
  * Archives what the log holds after the last segment and was stored before a time, oldest first. Safe to cut off and to repeat: it
- * goes on after the last manifest, and a segment that was left without one is written again. Two at once write the same.
+ * goes on after the last manifest, and a segment that was left without one is written again. Two at once write the same. A manifest
+ * that is gone from before others is written again first, from its files.
  *
  * @param isArchived whether a stream is one whose events are kept
+ * @throws malformed `archive/damaged`: the last manifest cannot be read; or one is gone and its files are not whole, and what is new
+ * was archived all the same
  */
 export const archive = async (
-  { source, storage, isArchived }: { source: Source; storage: Storage; isArchived: (stream: string) => boolean },
+  { source, storage, isArchived }: Archiving,
   { before, signal, report = () => undefined }: { before: Date; signal?: AbortSignal; report?: Report },
 ): Promise<{ events: number; segments: number }> => {
   const limit = before.toISOString()
-  const last = await lastManifest(storage)
+  const { last, problem } = await mend({ source, storage, isArchived }, signal)
   let after: bigint | 'start' = last ? BigInt(last.last_position) : 'start'
   let position = after
   let open: ArchivedEvent[] = []
@@ -46,7 +43,7 @@ export const archive = async (
     if (open.length === 0) return
     const { manifest, files } = segmentOf(after, open)
     for (const { file, body } of files) await storage.put(file.key, body)
-    await storage.put(manifestKey(manifest.first_position), Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`))
+    await storage.put(manifestKey(manifest.first_position), bodyOf(manifest))
     after = BigInt(manifest.last_position)
     written.events += open.length
     written.segments++
@@ -60,7 +57,7 @@ export const archive = async (
     for (const event of page.events) {
       if (event.createdAt >= limit) {
         await close()
-        return written
+        return ended(written, problem)
       }
       if (!isArchived(event.stream)) continue
       const isAnotherDay = open.length > 0 && dayOf(event.createdAt) !== dayOf(open[0]!.createdAt)
@@ -70,43 +67,12 @@ export const archive = async (
     position = page.position
     if (page.isLast) {
       await close()
-      return written
+      return ended(written, problem)
     }
   }
 }
 
-/** Which part of an archive: days from and to, both included, and a category. */
-export type Part = { from?: string | undefined; to?: string | undefined; category?: string | undefined }
-
-/** The manifests of an archive that hold events of a part, in the order of the log. @throws malformed `archive/damaged` */
-export async function* manifestsIn(
-  storage: Storage,
-  { from = '', to = '9999', category }: Part = {},
-): AsyncGenerator<Manifest> {
-  for (let after: string | undefined; ;) {
-    const keys = await storage.list(manifestPrefix, after)
-    if (keys.length === 0) return
-    for (const key of keys) {
-      const manifest = manifestOf(key, await storage.get(key))
-      const isAsked = category === undefined || manifest.files.some((file) => file.category === category)
-      if (manifest.day >= from && manifest.day <= to && isAsked) yield manifest
-    }
-    after = keys.at(-1)
-  }
-}
-
-/** The events of a segment, or those of one category, in the order of the log. @throws malformed `archive/damaged` */
-export const eventsIn = async (storage: Storage, manifest: Manifest, category?: string): Promise<ArchivedEvent[]> => {
-  const files = manifest.files.filter((file) => category === undefined || file.category === category)
-  const events = await Promise.all(files.map(async (file) => eventsOf(file, await storage.get(file.key))))
-  return events.flat().sort((one, other) => (one.position < other.position ? -1 : 1))
-}
-
-const lastManifest = async (storage: Storage): Promise<Manifest | undefined> => {
-  let last: string | undefined
-  for (;;) {
-    const keys = await storage.list(manifestPrefix, last)
-    if (keys.length === 0) return last === undefined ? undefined : manifestOf(last, await storage.get(last))
-    last = keys.at(-1)
-  }
+const ended = <Written>(written: Written, problem: Error | undefined): Written => {
+  if (problem) throw problem
+  return written
 }

@@ -1,6 +1,6 @@
 import { unavailable } from '@journey/runtime'
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import type { Storage } from './storage.js'
 
@@ -45,6 +45,8 @@ export const folderStorage = (folder: string): Storage => ({
         .sort()
         .slice(0, mostKeys)
     }),
+
+  putAt: (key) => reached(folder, async () => (await stat(join(folder, key)).catch(undefinedIfMissing))?.mtime),
 })
 
 /** A new name in a folder is as durable as the folder. */

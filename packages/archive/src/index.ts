@@ -1,4 +1,5 @@
-export { archive, eventsIn, manifestsIn, type Part, type Report, type Source } from './archive.js'
+export { archive, type Report, type Source } from './archive.js'
+export { eventsIn, manifestsIn, type Part } from './manifests.js'
 export { restore, type Target } from './restore.js'
 export { type ArchivedEvent, type ArchivedFile, type Manifest } from './segment.js'
 export { archiveAddress, openStorage, type Storage } from './storage.js'

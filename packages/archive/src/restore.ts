@@ -1,6 +1,7 @@
 import { restoredMark } from '@journey/contracts'
 import { codeOf, conflict, malformed } from '@journey/runtime'
-import { eventsIn, manifestsIn, type Part, type Report } from './archive.js'
+import type { Report } from './archive.js'
+import { eventsIn, manifestsIn, type Part } from './manifests.js'
 import type { ArchivedEvent } from './segment.js'
 import type { Storage } from './storage.js'
 

@@ -57,6 +57,16 @@ export const s3Storage = ({ bucket, folder, ...access }: { bucket: string; folde
         )
         return Contents.map(({ Key = '' }) => Key.slice(prefix.length))
       }),
+
+    putAt: (key) =>
+      asked(async ({ HeadObjectCommand, NotFound }, client) => {
+        try {
+          return (await client.send(new HeadObjectCommand({ Bucket: bucket, Key: prefix + key }))).LastModified
+        } catch (error) {
+          if (error instanceof NotFound) return undefined
+          throw error
+        }
+      }),
   }
 }
 

@@ -45,6 +45,16 @@ const padded = (position: string): string => position.padStart(20, '0')
 export const manifestPrefix = 'manifests/'
 export const manifestKey = (firstPosition: string): string => `${manifestPrefix}${padded(firstPosition)}.json`
 
+export const bodyOf = (manifest: Manifest): Buffer => Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`)
+
+export const eventsPrefix = 'events/'
+
+/** What the key of a file of events says; undefined for a key that is none of ours. */
+export const placeOf = (key: string): { day: string; first: bigint; manifest: string } | undefined => {
+  const [, day, first] = /^events\/(\d{4}-\d\d-\d\d)\/[^/]+-(\d{20})\.jsonl\.gz$/.exec(key) ?? []
+  return day && first ? { day, first: BigInt(first), manifest: manifestKey(first) } : undefined
+}
+
 /** Events that follow each other in the log, of one day, as files and manifest. The same events give the same bytes. */
 export const segmentOf = (
   after: bigint | 'start',
@@ -59,7 +69,7 @@ export const segmentOf = (
   }
   const files = [...byCategory].map(([category, own]) => {
     const body = gzipSync(own.map((event) => `${JSON.stringify(lineOf(event))}\n`).join(''))
-    const key = `events/${day}/${encodeURIComponent(category)}-${padded(first.position.toString())}.jsonl.gz`
+    const key = `${eventsPrefix}${day}/${encodeURIComponent(category)}-${padded(first.position.toString())}.jsonl.gz`
     return { file: { category, key, events: own.length, bytes: body.length, sha256: sha256(body) }, body }
   })
   return {
@@ -95,17 +105,39 @@ export const manifestOf = (key: string, body: Buffer | undefined): Manifest => {
 export const eventsOf = (file: ArchivedFile, body: Buffer | undefined): ArchivedEvent[] => {
   if (!body) throw damaged(file.key, 'is gone')
   if (sha256(body) !== file.sha256) throw damaged(file.key, `has another checksum than its manifest says`)
-  const lines = gunzipSync(body).toString().split('\n').slice(0, -1)
-  if (lines.length !== file.events) throw damaged(file.key, `holds ${lines.length} events instead of ${file.events}`)
-  return lines.map((line) => {
-    const event = parsed(file.key, line) as ReturnType<typeof lineOf> & { data?: unknown; data_base64?: string }
-    const { id, type, stream, revision, position, created_at: createdAt, data, data_base64, metadata } = event
-    const isJson = data_base64 === undefined
-    return {
-      ...{ id, type, stream, revision, position: BigInt(position), createdAt, isJson, metadata },
-      data: isJson ? data : Buffer.from(data_base64, 'base64'),
-    }
-  })
+  const events = eventsIn(file.key, body)
+  if (events.length !== file.events) throw damaged(file.key, `holds ${events.length} events instead of ${file.events}`)
+  return events
+}
+
+const eventsIn = (key: string, body: Buffer): ArchivedEvent[] =>
+  unzipped(key, body)
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => {
+      const event = parsed(key, line) as ReturnType<typeof lineOf> & { data?: unknown; data_base64?: string }
+      const { id, type, stream, revision, position, created_at: createdAt, data, data_base64, metadata } = event
+      const isJson = data_base64 === undefined
+      return {
+        ...{ id, type, stream, revision, position: BigInt(position), createdAt, isJson, metadata },
+        data: isJson ? data : Buffer.from(data_base64, 'base64'),
+      }
+    })
+
+/** A file as a manifest would have it, and its events, when no manifest speaks of it. @throws malformed `archive/damaged` */
+export const foundFile = (key: string, body: Buffer): { file: ArchivedFile; events: ArchivedEvent[] } => {
+  const events = eventsIn(key, body)
+  if (!events[0]) throw damaged(key, 'holds no events')
+  const category = categoryOf(events[0].stream)
+  return { events, file: { category, key, events: events.length, bytes: body.length, sha256: sha256(body) } }
+}
+
+const unzipped = (key: string, body: Buffer): string => {
+  try {
+    return gunzipSync(body).toString()
+  } catch {
+    throw damaged(key, 'is no gzip')
+  }
 }
 
 const parsed = (key: string, text: string): unknown => {

@@ -45,6 +45,15 @@ for (const [place, within] of [
         expect(await storage.list('manifests/')).to.deep.equal([])
       }))
 
+    it('knows when an object was put', () =>
+      within(async (storage) => {
+        const before = Date.now()
+        await storage.put('events/001.gz', Buffer.from('one'))
+        const putAt = await storage.putAt('events/001.gz')
+        expect(putAt!.getTime()).to.be.within(before - 1_000, Date.now() + 1_000) // S3 tells whole seconds
+        expect(await storage.putAt('events/002.gz')).to.equal(undefined)
+      }))
+
     it('lists the keys below a prefix in order, in pages, without those beside it', () =>
       within(async (storage) => {
         const keys = ['manifests/003.json', 'manifests/001.json', 'manifests/002.json']

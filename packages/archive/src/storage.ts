@@ -12,6 +12,8 @@ export interface Storage {
   get(key: string): Promise<Buffer | undefined>
   /** The keys that begin with a prefix and sort after `after`, in order of their bytes, at most 1,000. */
   list(prefix: string, after?: string): Promise<string[]>
+  /** When an object was put, by the place's own clock; undefined when there is none. */
+  putAt(key: string): Promise<Date | undefined>
 }
 
 /**

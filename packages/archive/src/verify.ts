@@ -1,5 +1,7 @@
 import { codeOf, messageOf } from '@journey/runtime'
-import { eventsIn, manifestsIn, type Part, type Report } from './archive.js'
+import type { Report } from './archive.js'
+import { eventsIn, isPartOf, keysIn, linksIn, type Part } from './manifests.js'
+import { eventsPrefix, placeOf } from './segment.js'
 import type { Storage } from './storage.js'
 
 export type Verdict = {
@@ -11,57 +13,66 @@ export type Verdict = {
 
 const mostProblems = 100
 
+/** How long a run may take from a segment's first file to its manifest: longer than 50,000 events take on a slow line. */
+const freshMs = 15 * 60_000
+
 /**
  * Reads a part of an archive whole and holds it against its manifests: every file there, its checksum and its number of events;
  * positions that rise; revisions without holes in each stream of a segment; segments that follow each other without a gap, from the
- * beginning of the log on, where all of it is asked for; and no file of events that no manifest speaks of.
+ * beginning of the log on; and, where all of it is asked for, no file of events that no manifest speaks of. Goes on after whatever is
+ * wrong. May run beside `archive`: a file that was put in the last quarter of an hour may be without its manifest yet.
  */
 export const verify = async (
   storage: Storage,
   part: Part = {},
-  { signal, report = () => undefined }: { signal?: AbortSignal; report?: Report } = {},
+  {
+    signal,
+    report = () => undefined,
+    now = () => new Date(),
+  }: { signal?: AbortSignal; report?: Report; now?: () => Date } = {},
 ): Promise<Verdict> => {
   const verdict: Verdict = { segments: 0, events: 0, problems: [] }
   const complain = (problem: string): void => {
     if (verdict.problems.length < mostProblems) verdict.problems.push(problem)
   }
   const isWhole = part.from === undefined && part.to === undefined && part.category === undefined
+  /** Looked for first: what a run adds meanwhile has its manifest later than its files. */
+  const unclaimed = new Set<string>()
+  if (isWhole) for await (const key of keysIn(storage, eventsPrefix)) unclaimed.add(key)
+  const unreadable = new Set<string>()
   /** Null: nothing, as at the beginning of the log; undefined: not known. */
-  let before: string | null | undefined = part.from === undefined ? null : undefined
-  const claimed = new Set<string>()
-  try {
-    for await (const manifest of manifestsIn(storage, part)) {
-      signal?.throwIfAborted()
-      const where = `the segment of ${manifest.day} from position ${manifest.first_position}`
-      if (before !== undefined && part.category === undefined && manifest.after !== before)
-        complain(
-          `${where} begins after position ${manifest.after ?? 'none'}, ${before === null ? 'and nothing is there before it' : `the one before ends at ${before}`}`,
-        )
-      before = manifest.last_position
-      for (const { key } of manifest.files) claimed.add(key)
-      for (const problem of await problemsOf(storage, manifest, part)) complain(`${where}: ${problem}`)
-      verdict.segments++
-      verdict.events += manifest.events
-      report({ done: verdict.events })
+  let before: string | null | undefined = null
+  for await (const { key, manifest, error } of linksIn(storage)) {
+    signal?.throwIfAborted()
+    if (error) {
+      complain(messageOf(error))
+      unreadable.add(key)
+      before = undefined
+      continue
     }
-    if (isWhole)
-      for await (const key of keysUnder(storage, 'events/'))
-        if (!claimed.has(key))
-          complain(`${key}: no manifest speaks of it; a run is under way, was cut off, or its manifest is gone`)
-  } catch (error) {
-    if (codeOf(error) !== 'archive/damaged') throw error
-    complain(messageOf(error)) // a manifest: what follows it cannot be told from what is missing
+    const where = `the segment of ${manifest.day} from position ${manifest.first_position}`
+    const isAsked = isPartOf(manifest, part)
+    if (isAsked && before !== undefined && manifest.after !== before)
+      complain(
+        `${where} begins after position ${manifest.after ?? 'none'}, ${before === null ? 'and nothing is there before it' : `the one before ends at ${before}`}`,
+      )
+    before = manifest.last_position
+    for (const { key } of manifest.files) unclaimed.delete(key)
+    if (!isAsked) continue
+    for (const problem of await problemsOf(storage, manifest, part)) complain(`${where}: ${problem}`)
+    verdict.segments++
+    verdict.events += manifest.events
+    report({ done: verdict.events })
+  }
+  for (const key of unclaimed) {
+    if (unreadable.has(placeOf(key)?.manifest ?? '')) continue // that was said
+    const putAt = await storage.putAt(key)
+    if (putAt && now().getTime() - putAt.getTime() > freshMs)
+      complain(
+        `${key}: no manifest speaks of it; a run was cut off, or its manifest is gone: archive run writes it again`,
+      )
   }
   return verdict
-}
-
-async function* keysUnder(storage: Storage, prefix: string): AsyncGenerator<string> {
-  for (let after: string | undefined; ;) {
-    const keys = await storage.list(prefix, after)
-    if (keys.length === 0) return
-    yield* keys
-    after = keys.at(-1)
-  }
 }
 
 type Segment = Parameters<typeof eventsIn>[1]

@@ -2,14 +2,13 @@ import { sagaQueue } from '@journey/contracts'
 import { createLyingBroker, randomOf, temperOf, type ChaosResult, type LyingBroker } from '@journey/messaging/testing'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { freshClient, journeyOf, start, worksOf } from './journeys.js'
 import { readLog } from './log.js'
-import { startSystem, until, type System } from './system.js'
+import { environmentOf, startSystem, until, type System } from './system.js'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const clients = 2
@@ -143,14 +142,6 @@ const wrongStream = async (system: System): Promise<string | undefined> => {
   }
   return new Set(log.map(({ id }) => id)).size === log.length ? undefined : 'an event stands twice in the log'
 }
-
-const environmentOf = (pid: number): Record<string, string> =>
-  Object.fromEntries(
-    readFileSync(`/proc/${pid}/environ`, 'utf8')
-      .split('\0')
-      .filter((line) => line.includes('='))
-      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-  )
 
 const spawned = async (env: Record<string, string>): Promise<ChildProcess> => {
   const child = spawn(process.execPath, [join(root, 'services/saga-processor/dist/main.js')], {

@@ -1,31 +1,45 @@
 import { expect } from 'chai'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Recorded } from '@journey/contracts'
+import { fileURLToPath } from 'node:url'
+import { commandQueue, type CommandAnswer, type Recorded } from '@journey/contracts'
 import { createDatabase } from '@journey/read-model'
 import { actualRows, expectedRows } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
 import { approved, freshClient, start, worksOf } from './journeys.js'
 import { readLog } from './log.js'
-import { startSystem, until, type System } from './system.js'
+import { environmentOf, startSystem, until, type System } from './system.js'
 
 /** Slow agents, so that every journey is still under way when the last process is killed. */
-const journeys = 20
+const journeys = 30
 const slowAgents = { JOURNEY_AGENTS_DELAY_MS: '1500' }
-/** Each dies in turn; the last two together. */
+/** Each dies in turn, the command-handlers first; the last two together. */
 const services = ['command-handler', 'event-relay', 'projector', 'saga-processor', 'notifier', 'api', 'agents']
 const pauseMs = 1_000
 
 describe('a system whose every process is killed in turn', () => {
   let system: System
   let log: Recorded[]
+  const handlers: ChildProcess[] = []
+  const accepted: CommandAnswer[] = []
   const clients = Array.from({ length: journeys }, () => freshClient('crash'))
 
   before(async function () {
     this.timeout(280_000)
     system = await startSystem(slowAgents)
-    for (const client of clients) expect((await start(system, client, approved)).status).to.equal('accepted')
+    handlers.push(...Array.from({ length: 2 }, () => anotherHandler(system)))
+    await until('three take commands', async () => {
+      return (await system.bus.channel.checkQueue(commandQueue)).consumerCount === 3
+    })
+    for (const client of clients) accepted.push(await start(system, client, approved))
+    for (const { status } of accepted) expect(status).to.equal('accepted')
     await system.bus.close() // the broker is killed too
 
+    for (const handler of handlers) {
+      handler.kill('SIGKILL')
+      await sleep(pauseMs)
+    }
     for (const name of services) {
       await kill(system, name)
       await sleep(pauseMs) // some work is done between two deaths; nothing waits for it
@@ -50,7 +64,10 @@ describe('a system whose every process is killed in turn', () => {
     )
     log = await readLog(system.endpoints.event_store)
   })
-  after(() => system.stop())
+  after(async () => {
+    for (const handler of handlers) handler.kill('SIGKILL')
+    await system.stop()
+  })
 
   it('brings all journeys to production', async () => {
     for (const client of clients) {
@@ -73,6 +90,15 @@ describe('a system whose every process is killed in turn', () => {
       expect(facts, stream).to.deep.equal([...new Set(facts)])
     }
     expect(new Set(log.map(({ id }) => id)).size).to.equal(log.length)
+  })
+
+  it('has done each accepted command once, where it told', () => {
+    for (const { command_id, stream, revision } of accepted) {
+      const done = log.filter(({ causationId }) => causationId === command_id)
+      expect(done.map((one) => [one.stream, one.event.type, one.revision])).to.deep.equal([
+        [stream, 'JourneyStarted', revision],
+      ])
+    }
   })
 
   it('has a read model that equals an offline fold of the streams', async () => {
@@ -122,6 +148,17 @@ const factOf = ({ event }: Recorded): string[] => {
     default:
       return []
   }
+}
+
+/** A command-handler beside that of the stack, with all that this one has but the port. */
+const anotherHandler = (system: System): ChildProcess => {
+  const root = fileURLToPath(new URL('../../..', import.meta.url))
+  const env = environmentOf(system.stack.processes().get('command-handler')!.pid()!)
+  return spawn(process.execPath, [join(root, 'services/command-handler/dist/main.js')], {
+    cwd: root,
+    env: { ...env, JOURNEY_HEALTH_PORT: '0' },
+    stdio: 'ignore',
+  })
 }
 
 /** Kills a process of the stack with SIGKILL and waits until its supervisor has started another. */

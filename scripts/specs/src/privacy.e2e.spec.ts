@@ -1,18 +1,20 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { expect } from 'chai'
 import { sql, type Kysely } from 'kysely'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { fromStored, masterKeysOf, sealOf } from '@journey/contracts'
+import { fromStored, masterKeysOf, notifierQueue, sagaQueue, sealOf } from '@journey/contracts'
 import { createEventStore, sealedStore, type StoredEvent } from '@journey/event-store'
 import { createDatabase, rewrapKeys, type Database, type Tables } from '@journey/read-model'
 import { actualRows, expectedRows } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
 import { approved, freshClient, historyOf, journeyOf, start, untilJourney, untilSetUp, worksOf } from './journeys.js'
-import { startSystem, until, type System } from './system.js'
+import { environmentOf, startSystem, until, type System } from './system.js'
 
-const bin = join(fileURLToPath(new URL('../../..', import.meta.url)), 'packages/cli/bin/journey-cli.mjs')
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const bin = join(root, 'packages/cli/bin/journey-cli.mjs')
 const newKey = () => randomBytes(32).toString('base64')
 const secret = 'geheim-abcdefgh'
 
@@ -273,4 +275,86 @@ describe('a system with an encryption key', function () {
     for (const one of clients) await untilSetUp(system, one)
     for (const one of clients) expect((await journeyOf(system, one)).profile.parameters.note).to.equal(`of ${one}`)
   })
+
+  /** Starting a process is what takes the time, so each is wrong in one way. */
+  const wrongly = {
+    api: [{ JOURNEY_ENCRYPTION_KEY: newKey() }, 'privacy/master_key_unknown'],
+    'event-relay': [{}, 'privacy/key_missing'],
+    projector: [{}, 'privacy/key_missing'],
+    'saga-processor': [{ JOURNEY_ENCRYPTION_KEY: newKey() }, 'privacy/master_key_unknown'],
+    notifier: [{}, 'privacy/key_missing'],
+  } as const
+  type Other = keyof typeof wrongly
+
+  it('waits when all but the command-handler has no key or a wrong one, says so, and goes on with the right one', async () => {
+    const one = freshClient('waiting')
+    const letters = () => withDatabase(({ db }) => db.selectFrom('dead_letters').select('id').execute())
+    const told = () =>
+      withDatabase(({ db }) => db.selectFrom('deliveries').select('event_id').where('client_id', '=', one).execute())
+    const before = await letters()
+    const names = Object.keys(wrongly) as Other[]
+    const rightly = new Map(names.map((name) => [name, system.stack.processes().get(name)!]))
+    const envs = [...rightly].map(([name, service]) => [name, environmentOf(service.pid()!)] as const)
+    await Promise.all([...rightly.values()].map((service) => service.stop()))
+    const waiting = new Map(
+      envs.map(([name, env]) => [name, started(name, { ...withoutKeys(env), ...wrongly[name][0] })] as const),
+    )
+    const allSay = () =>
+      Promise.all(
+        [...waiting.keys()].map((name) =>
+          until(`${name} says what is wrong`, async () => {
+            const answer = await fetch(`${system.endpoints.services[name]!}/ready`)
+            return answer.status === 503 && (await answer.text()).includes(wrongly[name][1])
+          }),
+        ),
+      )
+    const goesOn = async (name: Other) => {
+      const process = waiting.get(name)
+      if (process) await ended(process)
+      waiting.delete(name)
+      await rightly.get(name)!.start()
+    }
+    const waitsFor = (name: Other, queue: string) =>
+      until(`${name} holds back ${queue}`, async () => {
+        const metrics = await (await fetch(`${system.endpoints.services[name]!}/metrics`)).text()
+        const open = metrics.split('\n').find((line) => line.startsWith(`journey_bus_breaker_open{queue="${queue}"`))
+        return open?.endsWith(' 1')
+      })
+    try {
+      await allSay()
+      const published = await system.bus.listen('journey.started')
+      expect((await start(system, one, { ...approved, note: secret })).status).to.equal('accepted')
+      const { status, body } = await system.get(`/events?client_id=${one}`)
+      expect([status, body.code]).to.deep.equal([503, wrongly.api[1]])
+      expect(published).to.deep.equal([])
+
+      await goesOn('event-relay')
+      await until('the journey is told of', () => Promise.resolve(published.length > 0))
+      await waitsFor('saga-processor', sagaQueue)
+      await allSay()
+      await Promise.all((['api', 'projector', 'saga-processor'] as const).map(goesOn))
+      await untilSetUp(system, one)
+      expect((await journeyOf(system, one)).profile.parameters.note).to.equal(secret)
+
+      await waitsFor('notifier', notifierQueue) // of what it needs no key for, it has nothing to tell
+      expect(await told()).to.deep.equal([])
+    } finally {
+      await Promise.all(names.map(goesOn))
+    }
+    await until('both promotions are told', async () => (await told()).length >= 2)
+    expect(await letters()).to.deep.equal(before)
+  })
 })
+
+const started = (name: string, env: Record<string, string>): ChildProcess =>
+  spawn(process.execPath, [join(root, 'services', name, 'dist/main.js')], { cwd: root, env, stdio: 'ignore' })
+
+const ended = async (child: ChildProcess): Promise<void> => {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.kill('SIGTERM')
+  await gone
+}
+
+const withoutKeys = (env: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('JOURNEY_ENCRYPTION_KEY')))

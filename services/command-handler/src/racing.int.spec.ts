@@ -34,8 +34,12 @@ describe('two processes of the command-handler', function () {
   const publish = (command: Command) => house.publish(command.command_type, command)
 
   /** Publishes every command so many times, mixed, while processes die; gives the answers that each command got. */
-  const race = async (commands: Command[], dying: () => Promise<void>): Promise<Map<string, CommandAnswer[]>> => {
-    const all = Array.from({ length: times }, () => commands).flat()
+  const race = async (
+    commands: Command[],
+    dying: () => Promise<void>,
+    repeats = times,
+  ): Promise<Map<string, CommandAnswer[]>> => {
+    const all = Array.from({ length: repeats }, () => commands).flat()
     const published = await Promise.all(
       all.map(async (command) => ({ id: command.command_id, asked: await publish(command) })),
     )
@@ -90,6 +94,45 @@ describe('two processes of the command-handler', function () {
     for (const client of names) expect(await typesIn(client)).to.have.length(2)
     expect(await house.deadLetters()).to.deep.equal([])
     await other.kill()
+  })
+
+  it('and a third do 50 commands that race on one stream, five times each, once, while each of the three is killed', async () => {
+    const client = `client-${randomUUID()}`
+    // So few at a time that all three have some in their hands when they die.
+    const spawn = () => house.spawn({ RABBITMQ_PREFETCH: '5' })
+    const three = await Promise.all([spawn(), spawn(), spawn()])
+    const asked = await publish(start(client))
+    await eventually('the journey has begun', () => house.answers.has(asked), limitMs)
+    const commands = Array.from({ length: 50 }, (_, n) => ({
+      ...hold(client),
+      command_id: `${n} of ${client}`,
+      command_type: n % 2 === 0 ? 'journey.hold' : 'journey.release',
+    }))
+    const dying = async () => {
+      for (const [n, one] of three.entries()) {
+        await one.kill()
+        three[n] = await spawn()
+      }
+    }
+    const answers = await race(commands, dying, 5)
+    const told = []
+    for (const { command_id, command_type } of commands) {
+      const all = answers.get(command_id)!
+      for (const answer of all) expect(answer, command_id).to.deep.equal(all[0])
+      const { status, revision, events } = all[0]!
+      expect(status, command_id).to.be.oneOf(['accepted', 'rejected'])
+      if (status === 'accepted' && events.length > 0) told.push({ revision, command_id, command_type })
+    }
+    const done = (await house.store.read(`journey-${client}`)).slice(1).map(({ revision, type, metadata }) => ({
+      revision,
+      command_id: metadata.$causationId,
+      command_type: type === 'PromotionHeld' ? 'journey.hold' : 'journey.release',
+    }))
+    expect(told.sort((a, b) => a.revision! - b.revision!)).to.deep.equal(done)
+    expect(done.map(({ revision }) => revision)).to.deep.equal(done.map((_, n) => n + 1))
+    expect(done.length).to.be.greaterThan(1)
+    expect(await house.deadLetters()).to.deep.equal([])
+    for (const one of three) await one.kill()
   })
 
   it('let one of two different commands have a key, and refuse the other, while one of them is killed', async () => {

@@ -2,13 +2,13 @@ import { createStack, removeState, type Endpoints, type SupervisedProcess } from
 import { createCuttableLink, type CuttableLink } from '@journey/messaging/testing'
 import { silentLog } from '@journey/runtime'
 import { execFile, spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, readFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { startSystem, until, type System } from '../system.js'
+import { environmentOf, startSystem, until, type System } from '../system.js'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 const run = promisify(execFile)
@@ -92,7 +92,7 @@ export const openHouse = async (env: Record<string, string>): Promise<House> => 
     second: async (service, more = {}) => {
       const child = spawn(process.execPath, [join(root, 'services', service, 'dist/main.js')], {
         cwd: root,
-        env: { ...environmentOf(processOf(service)), JOURNEY_HEALTH_PORT: '0', ...more },
+        env: { ...environmentOf(processOf(service).pid() ?? 0), JOURNEY_HEALTH_PORT: '0', ...more },
         stdio: 'ignore',
       })
       const one = { kill: () => void child.kill('SIGKILL') }
@@ -101,7 +101,7 @@ export const openHouse = async (env: Record<string, string>): Promise<House> => 
       return one
     },
     rabbitmqctl: async (...args) => {
-      const env = environmentOf(processOf('rabbitmq'))
+      const env = environmentOf(processOf('rabbitmq').pid() ?? 0)
       await run('/usr/lib/rabbitmq/bin/rabbitmqctl', args, { env: { PATH: '/usr/bin:/bin', ...env } })
     },
     stop: async () => {
@@ -113,12 +113,3 @@ export const openHouse = async (env: Record<string, string>): Promise<House> => 
     },
   }
 }
-
-/** What a living process was started with. */
-const environmentOf = (of: SupervisedProcess): Record<string, string> =>
-  Object.fromEntries(
-    readFileSync(`/proc/${of.pid() ?? 0}/environ`, 'utf8')
-      .split('\0')
-      .filter((line) => line.includes('='))
-      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-  )
