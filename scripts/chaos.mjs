@@ -2,7 +2,7 @@
 //
 //   npm run chaos -- --seeds 1000                      a thousand of them, for the projector
 //   npm run chaos -- --seeds 1 --seed 4711             one again
-//   npm run chaos -- --consumer command-handler        or saga-processor, with the whole system around it
+//   npm run chaos -- --consumer command-handler        or notifier; saga-processor, with the whole system around it
 import { parseArgs } from 'node:util'
 import { pathToFileURL } from 'node:url'
 import { join } from 'node:path'
@@ -18,6 +18,7 @@ const whole = (name, text, least) => {
 const consumers = {
   projector: 'services/projector/dist/testing/chaos.js',
   'command-handler': 'services/command-handler/dist/testing/chaos.js',
+  notifier: 'services/notifier/dist/testing/chaos.js',
   'saga-processor': 'scripts/specs/dist/chaos.js',
 }
 

@@ -1,5 +1,13 @@
 import { sagaQueue } from '@journey/contracts'
-import { createLyingBroker, randomOf, temperOf, type ChaosResult, type LyingBroker } from '@journey/messaging/testing'
+import {
+  createLyingBroker,
+  eachSeed,
+  randomOf,
+  temperOf,
+  type ChaosResult,
+  type ChaosRun,
+  type LyingBroker,
+} from '@journey/messaging/testing'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -21,18 +29,8 @@ const quietMs = 300
  * the broker drops, repeats and reorders the events for the process and closes channels and connections, as the seed says; what is
  * dropped comes again after the next cut. Each journey must end as one does to which nobody lied, with every task done in one
  * attempt, and the streams must be without holes. Stops at the first seed that fails.
- *
- * @param seeds how many, from `first` on
  */
-export const runChaos = async ({
-  first,
-  seeds,
-  tell = () => undefined,
-}: {
-  first: number
-  seeds: number
-  tell?: (seed: number) => void
-}): Promise<ChaosResult> => {
+export const runChaos = async (run: ChaosRun): Promise<ChaosResult> => {
   const system = await startSystem()
   const lying = await createLyingBroker(system.endpoints.amqp, (queue) => queue === sagaQueue, { isLost: false })
   const own = system.stack.processes().get('saga-processor')!
@@ -65,22 +63,12 @@ export const runChaos = async ({
     return wrongStream(system)
   }
 
-  const result: ChaosResult = { seeds: 0, told: lying.told }
   try {
     const control = freshClient('truth')
     await start(system, control)
     await untilMeasured(system, control)
     const wanted = await shapeOf(system, control)
-    for (let seed = first; seed < first + seeds; seed++) {
-      const why = await runSeed(seed, wanted)
-      result.seeds++
-      if (why !== undefined) {
-        result.failed = { seed, why }
-        break
-      }
-      tell(seed)
-    }
-    return result
+    return { ...(await eachSeed(run, (seed) => runSeed(seed, wanted))), told: lying.told }
   } finally {
     child.kill('SIGKILL')
     await lying.close()

@@ -1,7 +1,27 @@
 import type { Lie } from './lying-broker.js'
 
+/** So many seeds from `first` on; `tell` hears of each that holds. */
+export type ChaosRun = { first: number; seeds: number; tell?: (seed: number) => void }
+
 /** What a run of chaos has seen: the first seed after which not everything was as it must be, if there was one. */
-export type ChaosResult = { seeds: number; told: Record<Lie, number>; failed?: { seed: number; why: string } }
+export type ChaosResult = Held & {
+  /** How often each lie was told, and whatever else was done beside. */
+  told: Readonly<Record<string, number>>
+}
+type Held = { seeds: number; failed?: { seed: number; why: string } }
+
+/** Runs one seed after the other until one fails: `runSeed` says why. */
+export const eachSeed = async (
+  { first, seeds, tell = () => undefined }: ChaosRun,
+  runSeed: (seed: number) => Promise<string | undefined>,
+): Promise<Held> => {
+  for (let seed = first; seed < first + seeds; seed++) {
+    const why = await runSeed(seed)
+    if (why !== undefined) return { seeds: seed - first + 1, failed: { seed, why } }
+    tell(seed)
+  }
+  return { seeds }
+}
 
 /** Each seed lies in its own way: mostly by this, seldom by that; it kills little, since a reconnect takes its time. */
 export const temperOf = (random: () => number): (() => Lie) => {

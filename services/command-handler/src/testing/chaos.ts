@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { busTypes, commandQueue, isStoredType, type CommandAnswer } from '@journey/contracts'
-import { createLyingBroker, eventually, randomOf, temperOf, type ChaosResult } from '@journey/messaging/testing'
+import {
+  createLyingBroker,
+  eachSeed,
+  eventually,
+  randomOf,
+  temperOf,
+  type ChaosResult,
+  type ChaosRun,
+} from '@journey/messaging/testing'
 import { openHouse } from './house.js'
 
 const clients = 3
@@ -17,18 +25,8 @@ type Command = { command_id: string; command_type: string; data: Record<string, 
  * says. Then every connection is cut, and what was dropped comes again, as with any broker. Each publishing must be answered, each
  * command with one answer, and the streams must hold what was accepted, once and where it was told. Stops at the first seed that
  * fails. Needs the servers of a test run.
- *
- * @param seeds how many, from `first` on
  */
-export const runChaos = async ({
-  first,
-  seeds,
-  tell = () => undefined,
-}: {
-  first: number
-  seeds: number
-  tell?: (seed: number) => void
-}): Promise<ChaosResult> => {
+export const runChaos = async (run: ChaosRun): Promise<ChaosResult> => {
   const house = await openHouse({ isServed: false })
   const lying = await createLyingBroker(house.amqpUrl, (queue) => queue === commandQueue, { isLost: false })
   await house.startAgain({ RABBITMQ_URL: lying.url, RABBITMQ_PREFETCH: '10' })
@@ -87,19 +85,13 @@ export const runChaos = async ({
     return undefined
   }
 
-  const result: ChaosResult = { seeds: 0, told: lying.told }
   try {
-    for (let seed = first; seed < first + seeds; seed++) {
-      const why =
-        (await runSeed(seed)) ?? ((await house.deadLetters()).length > 0 ? 'there are dead letters' : undefined)
-      result.seeds++
-      if (why !== undefined) {
-        result.failed = { seed, why }
-        break
-      }
-      tell(seed)
-    }
-    return result
+    const held = await eachSeed(
+      run,
+      async (seed) =>
+        (await runSeed(seed)) ?? ((await house.deadLetters()).length > 0 ? 'there are dead letters' : undefined),
+    )
+    return { ...held, told: lying.told }
   } finally {
     await lying.close()
     await house.close()

@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { exchanges, type CommandAnswer } from '@journey/contracts'
 import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
-import { eventually, openTestBroker, type TestBroker } from '@journey/messaging/testing'
+import { eventually, openTestBroker, startProcess, type Process, type TestBroker } from '@journey/messaging/testing'
 import { createDatabase, type Database } from '@journey/read-model'
 import { testReadModel } from '@journey/read-model/testing'
 import { readSettings, silentLog } from '@journey/runtime'
@@ -14,8 +12,7 @@ import { Settings } from '../settings.js'
 
 type Options = Parameters<TestBroker['publish']>[3]
 
-/** A process of its own, as in production. */
-export type Process = { pid: number; kill: (signal?: NodeJS.Signals) => Promise<void> }
+const main = fileURLToPath(new URL('../main.js', import.meta.url))
 
 /** A database and a virtual host of its own, with somebody who commands and listens for the answers. */
 export type House = {
@@ -108,7 +105,7 @@ export const openHouse = async ({
       await service.start()
     },
     spawn: async (over = {}) => {
-      const process = await spawned({ ...env, LOG_LEVEL: 'info', ...over })
+      const process = await startProcess(main, { ...env, LOG_LEVEL: 'info', ...over })
       processes.add(process)
       return process
     },
@@ -117,34 +114,6 @@ export const openHouse = async ({
       for (const process of processes) await process.kill()
       await Promise.all([broker.close(), database.stop(), store.stop()])
       await Promise.all([own.drop(), vhost.drop()])
-    },
-  }
-}
-
-const main = fileURLToPath(new URL('../main.js', import.meta.url))
-
-/** It says so in its log when it has started. */
-const spawned = async (env: Record<string, string>): Promise<Process> => {
-  const child = spawn(process.execPath, [main], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const gone = once(child, 'exit')
-  let said = ''
-  child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
-  await eventually(
-    'the process to start',
-    () => {
-      if (child.exitCode !== null) throw new Error(`command-handler ended with ${child.exitCode}: ${said}`)
-      return said.includes('"msg":"started"')
-    },
-    60_000,
-  )
-  return {
-    pid: child.pid!,
-    kill: async (signal = 'SIGKILL') => {
-      child.kill(signal)
-      if (signal === 'SIGKILL' || signal === 'SIGTERM') await gone
     },
   }
 }

@@ -6,11 +6,13 @@ import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore } from '@journey/event-store'
 import {
   createLyingBroker,
+  eachSeed,
   eventually,
   openTestBroker,
   randomOf,
   temperOf,
   type ChaosResult,
+  type ChaosRun,
 } from '@journey/messaging/testing'
 import { createDatabase, relayProofs } from '@journey/read-model'
 import {
@@ -39,18 +41,8 @@ const preparedAhead = 3
  * and reorders its deliveries and closes channels and connections, as the seed says. Then it brings the last event of each
  * stream truly, as the next events would come one day, and the rows must be those of an offline fold of the streams. Stops at
  * the first seed that fails. Needs the servers of a test run.
- *
- * @param seeds how many, from `first` on
  */
-export const runChaos = async ({
-  first,
-  seeds,
-  tell = () => undefined,
-}: {
-  first: number
-  seeds: number
-  tell?: (seed: number) => void
-}): Promise<ChaosResult> => {
+export const runChaos = async (run: ChaosRun): Promise<ChaosResult> => {
   const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
   const log = silentLog()
   const lying = await createLyingBroker(vhost.url, (name) => name === queue)
@@ -109,7 +101,8 @@ export const runChaos = async ({
   type Prepared = Awaited<ReturnType<typeof prepare>>
   const ahead: Promise<Prepared>[] = []
   const prepared = (seed: number): Promise<Prepared> => {
-    for (let next = seed + ahead.length; next <= seed + preparedAhead && next < first + seeds; next++) {
+    const end = run.first + run.seeds
+    for (let next = seed + ahead.length; next <= seed + preparedAhead && next < end; next++) {
       const preparing = prepare(next)
       preparing.catch(() => undefined) // heard where it is awaited
       ahead.push(preparing)
@@ -117,18 +110,8 @@ export const runChaos = async ({
     return ahead.shift()!
   }
 
-  const result: ChaosResult = { seeds: 0, told: lying.told }
   try {
-    for (let seed = first; seed < first + seeds; seed++) {
-      const why = await runSeed(await prepared(seed))
-      result.seeds++
-      if (why !== undefined) {
-        result.failed = { seed, why }
-        break
-      }
-      tell(seed)
-    }
-    return result
+    return { ...(await eachSeed(run, async (seed) => runSeed(await prepared(seed)))), told: lying.told }
   } finally {
     await Promise.allSettled(ahead)
     await service.stop()
