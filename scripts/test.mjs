@@ -119,13 +119,12 @@ const main = async () => {
   for (const one of servers) one.catch(() => undefined)
   try {
     if (of(unit).length > 0) await runSpecs(unit, of(unit), grep, {})
-    const pages = onServers.map(createPage)
+    const pages = onServers.map((_, n) => (n === 0 ? undefined : createPage())) // the first is shown as it goes
     const runs = onServers.map((kind, n) =>
-      runOnServers(kind, of(kind), grep, servers[n], n === 0 ? undefined : pages[n].tell),
+      runOnServers(kind, of(kind), grep, servers[n], pages[n]?.tell).catch(failWith),
     )
-    for (const one of runs) one.catch(() => undefined)
     for (const [n, one] of runs.entries()) {
-      if (n > 0) pages[n].open()
+      pages[n]?.open()
       await one
     }
   } finally {

@@ -55,6 +55,7 @@ const optionsOf = (args) => {
     const numbers = ['events', 'rebuild', 'journeys', 'seconds'].map((name) => [name, Number(values[name])])
     for (const [name, value] of numbers)
       if (!(Number.isInteger(value) && value > 0)) throw new Error(`--${name} must be a whole number above 0`)
+    if (![undefined, 'commands', 'events'].includes(values.only)) throw new Error('--only is commands or events')
     return { ...values, ...Object.fromEntries(numbers), profiles: values['cpu-prof'] && resolve(values['cpu-prof']) }
   } catch (error) {
     throw new Trouble(`${error.message}\n\n${help}`)

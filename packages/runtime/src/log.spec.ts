@@ -41,6 +41,17 @@ describe('the log', () => {
     expect(JSON.stringify(line)).not.to.include('pass')
   })
 
+  it('shows no secret of an error that stands under another name, or deeper', () => {
+    const error = Object.assign(new Error('away'), { code: 'ECONNREFUSED', url: 'amqp://user:pass@host' })
+    const line = written((log) => log.warn({ reason: error, of: { err: error }, err: error }, 'told'))
+    expect(line).to.deep.include({
+      reason: { code: 'ECONNREFUSED', url: '[secret]' },
+      of: { err: { code: 'ECONNREFUSED', url: '[secret]' } },
+    })
+    expect(line.err).to.include({ message: 'away', url: '[secret]' }).and.to.have.property('stack')
+    expect(error.url).to.include('pass')
+  })
+
   it('writes times and other values that know their own text as they are', () => {
     const at = new Date(0)
     expect(written((log) => log.info({ at, of: { at } }, 'told'))).to.deep.include({

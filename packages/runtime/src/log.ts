@@ -6,16 +6,21 @@ export type Log = Logger
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
-/** Fields that may hold a secret: their values are replaced wherever they stand in a log line's first three levels. */
+/** Fields that may hold a secret: their values are replaced wherever they stand in a log line's first three levels, and in the first of what a child logger binds. */
 const secrets = ['password', 'secret', 'token', 'authorization', 'url', 'databaseUrl', 'amqpUrl', 'eventStoreUrl']
 const isSecret = new Set(secrets)
 const censor = '[secret]'
+const allLevels = 3
 
-/** Ours instead of pino's `redact`, which costs more than all else of a line. Copies only what holds a secret. */
-const withoutSecrets = (fields: Fields, levels = 3): Fields => {
+/**
+ * Ours instead of pino's `redact`, which costs more than all else of a line. Copies only what holds a secret. Of an error only what
+ * hangs on it is looked at, as no more of it is written; the one under `err` is left to its serializer, which writes it whole.
+ */
+const withoutSecrets = (fields: Fields, levels = allLevels): Fields => {
   let clean = fields
   for (const [name, value] of Object.entries(fields)) {
-    const told = isSecret.has(name) ? censor : levels > 1 && isOpen(value) ? withoutSecrets(value, levels - 1) : value
+    const isLeft = levels === 1 || !isOpen(value) || (value instanceof Error && name === 'err' && levels === allLevels)
+    const told = isSecret.has(name) ? censor : isLeft ? value : withoutSecrets(value, levels - 1)
     if (told === value) continue
     if (clean === fields) clean = (Array.isArray(fields) ? [...(fields as unknown[])] : { ...fields }) as Fields
     clean[name] = told
@@ -25,16 +30,15 @@ const withoutSecrets = (fields: Fields, levels = 3): Fields => {
 
 type Fields = Record<string, unknown>
 
-/** What a logger writes out field by field: errors are by now, `toJSON` is left alone. */
-const isOpen = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !('toJSON' in value) && !(value instanceof Error)
+/** What is written field by field; what has a `toJSON` writes itself. */
+const isOpen = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !('toJSON' in value)
 
 const settings = {
   timestamp: pino.stdTimeFunctions.isoTime,
   formatters: { level: (label: string) => ({ level: label }), log: (fields: Fields) => withoutSecrets(fields) },
   serializers: {
-    ...Object.fromEntries(secrets.map((name) => [name, () => censor])), // of what a child logger binds
-    err: (error: Error) => withoutSecrets(pino.stdSerializers.err(error), 2),
+    ...Object.fromEntries(secrets.map((name) => [name, () => censor])), // what a child logger binds comes by here alone
+    err: (error: Error) => withoutSecrets(pino.stdSerializers.err(error), allLevels - 1),
   },
 }
 

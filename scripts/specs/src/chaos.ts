@@ -8,17 +8,14 @@ import {
   type ChaosRun,
   type LyingBroker,
 } from '@journey/messaging/testing'
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { freshClient, journeyOf, start, worksOf } from './journeys.js'
 import { readLog } from './log.js'
-import { environmentOf, startSystem, until, type System } from './system.js'
+import { environmentOf, spawnService, startSystem, until, type System } from './system.js'
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
 const clients = 2
 const measuredWithinMs = 150_000
 /** Connections are cut when nothing came for so long, and for twice as long after a cut that brought nothing. */
@@ -132,11 +129,7 @@ const wrongStream = async (system: System): Promise<string | undefined> => {
 }
 
 const spawned = async (env: Record<string, string>): Promise<ChildProcess> => {
-  const child = spawn(process.execPath, [join(root, 'services/saga-processor/dist/main.js')], {
-    cwd: root,
-    env,
-    stdio: 'ignore',
-  })
+  const child = spawnService('saga-processor', env)
   await once(child, 'spawn')
   return child
 }

@@ -1,22 +1,20 @@
 import { expect } from 'chai'
-import { spawn, type ChildProcess } from 'node:child_process'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import type { ChildProcess } from 'node:child_process'
 import { commandQueue, type CommandAnswer, type Recorded } from '@journey/contracts'
 import { createDatabase } from '@journey/read-model'
 import { actualRows, expectedRows } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
 import { approved, freshClient, start, worksOf } from './journeys.js'
 import { readLog } from './log.js'
-import { environmentOf, startSystem, until, type System } from './system.js'
+import { environmentOf, spawnService, startSystem, until, type System } from './system.js'
 
 /** Slow agents, so that every journey is still under way when the last process is killed. */
 const journeys = 30
 const slowAgents = { JOURNEY_AGENTS_DELAY_MS: '1500' }
 /** Each dies in turn, the command-handlers first; the last two together. */
 const services = ['command-handler', 'event-relay', 'projector', 'saga-processor', 'notifier', 'api', 'agents']
-const pauseMs = 1_000
+/** Events that are stored between two deaths; all journeys together have some thousands. */
+const eventsBetween = 20
 
 describe('a system whose every process is killed in turn', () => {
   let system: System
@@ -38,11 +36,11 @@ describe('a system whose every process is killed in turn', () => {
 
     for (const handler of handlers) {
       handler.kill('SIGKILL')
-      await sleep(pauseMs)
+      await someWork(system)
     }
     for (const name of services) {
       await kill(system, name)
-      await sleep(pauseMs) // some work is done between two deaths; nothing waits for it
+      await someWork(system)
     }
     await kill(system, 'rabbitmq')
     await Promise.all([kill(system, 'postgres'), kill(system, 'event-store')])
@@ -152,13 +150,15 @@ const factOf = ({ event }: Recorded): string[] => {
 
 /** A command-handler beside that of the stack, with all that this one has but the port. */
 const anotherHandler = (system: System): ChildProcess => {
-  const root = fileURLToPath(new URL('../../..', import.meta.url))
   const env = environmentOf(system.stack.processes().get('command-handler')!.pid()!)
-  return spawn(process.execPath, [join(root, 'services/command-handler/dist/main.js')], {
-    cwd: root,
-    env: { ...env, JOURNEY_HEALTH_PORT: '0' },
-    stdio: 'ignore',
-  })
+  return spawnService('command-handler', { ...env, JOURNEY_HEALTH_PORT: '0' })
+}
+
+/** The journeys go on: whoever was killed has not stopped them. */
+const someWork = async ({ endpoints }: System): Promise<void> => {
+  const stored = async () => (await readLog(endpoints.event_store)).length
+  const before = await stored()
+  await until('some work is done', async () => (await stored()) >= before + eventsBetween)
 }
 
 /** Kills a process of the stack with SIGKILL and waits until its supervisor has started another. */

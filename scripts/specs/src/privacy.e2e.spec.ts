@@ -1,4 +1,4 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { execFile, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { expect } from 'chai'
@@ -11,10 +11,9 @@ import { createDatabase, rewrapKeys, type Database, type Tables } from '@journey
 import { actualRows, expectedRows } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
 import { approved, freshClient, historyOf, journeyOf, start, untilJourney, untilSetUp, worksOf } from './journeys.js'
-import { environmentOf, startSystem, until, type System } from './system.js'
+import { environmentOf, spawnService, startSystem, until, type System } from './system.js'
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
-const bin = join(root, 'packages/cli/bin/journey-cli.mjs')
+const bin = join(fileURLToPath(new URL('../../..', import.meta.url)), 'packages/cli/bin/journey-cli.mjs')
 const newKey = () => randomBytes(32).toString('base64')
 const secret = 'geheim-abcdefgh'
 
@@ -297,7 +296,7 @@ describe('a system with an encryption key', function () {
     const envs = [...rightly].map(([name, service]) => [name, environmentOf(service.pid()!)] as const)
     await Promise.all([...rightly.values()].map((service) => service.stop()))
     const waiting = new Map(
-      envs.map(([name, env]) => [name, started(name, { ...withoutKeys(env), ...wrongly[name][0] })] as const),
+      envs.map(([name, env]) => [name, spawnService(name, { ...withoutKeys(env), ...wrongly[name][0] })] as const),
     )
     const allSay = () =>
       Promise.all(
@@ -345,9 +344,6 @@ describe('a system with an encryption key', function () {
     expect(await letters()).to.deep.equal(before)
   })
 })
-
-const started = (name: string, env: Record<string, string>): ChildProcess =>
-  spawn(process.execPath, [join(root, 'services', name, 'dist/main.js')], { cwd: root, env, stdio: 'ignore' })
 
 const ended = async (child: ChildProcess): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return

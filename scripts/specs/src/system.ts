@@ -1,4 +1,5 @@
 import amqp, { type Channel, type ChannelModel } from 'amqplib'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { chmodSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -176,6 +177,10 @@ export const until = async <T>(
     await sleep(50)
   }
 }
+
+/** A service as a process of its own, beside those of a stack or in the place of one. */
+export const spawnService = (service: string, env: Record<string, string>): ChildProcess =>
+  spawn(process.execPath, [join(root, 'services', service, 'dist/main.js')], { cwd: root, env, stdio: 'ignore' })
 
 /** What a living process was started with. */
 export const environmentOf = (pid: number): Record<string, string> =>

@@ -2,14 +2,7 @@ import { spawn } from 'node:child_process'
 import { createHmac, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import {
-  deadLetterQueueOf,
-  exchanges,
-  notifierQueue,
-  notifierReplayQueue,
-  proofHeader,
-  type Proofs,
-} from '@journey/contracts'
+import { deadLetterQueueOf, exchanges, notifierQueue, notifierReplayQueue, type Proofs } from '@journey/contracts'
 import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createSink, type Answer, type Received, type Sink } from '@journey/integrations/testing'
 import { eventually, openTestBroker, type TestBroker } from '@journey/messaging/testing'
@@ -20,6 +13,7 @@ import { expect } from 'chai'
 import { sql } from 'kysely'
 import { build } from './container.js'
 import { Settings } from './settings.js'
+import { promoted, proven, type BusEvent } from './testing/events.js'
 
 const secret = 'a key for specs'
 const configDir = fileURLToPath(new URL('../../../infra/config', import.meta.url))
@@ -37,7 +31,6 @@ type House = {
   /** The one row there is, once it is in this state. */
   rowIn: (state: DeliveryRow['state']) => Promise<DeliveryRow>
 }
-type BusEvent = ReturnType<typeof promoted>
 
 const withHouse = async (use: (house: House) => Promise<void>) => {
   const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
@@ -95,45 +88,6 @@ const withSink = async (
       await sink.stop()
     }
   })
-
-const promoted = (client_id = 'client-123') => ({
-  event_id: randomUUID() as string,
-  event_type: 'journey.stage_promoted',
-  event_version: '1.0',
-  timestamp: '2026-01-27T10:30:00.000Z',
-  source: 'command-handler',
-  data: {
-    client_id,
-    episode: 1,
-    from_stage: 'sandbox',
-    to_stage: 'pilot',
-    visit: 1,
-    reason: 'exit criteria passed',
-    initiated_by: 'system',
-    exit_criteria_results: { search_quality: true },
-    exit_criteria_details: [],
-  },
-  metadata: {
-    correlation_id: randomUUID(),
-    causation_id: randomUUID(),
-    actor: { type: 'system', id: 'saga-processor' },
-    stream: `journey-${client_id}`,
-    revision: 7,
-    position: '18446',
-    schema_version: '1.0',
-  },
-})
-
-/** As the relay publishes it. */
-const proven = (proofs: Proofs, event: BusEvent) => {
-  const { stream, revision, position } = event.metadata
-  const body = Buffer.from(JSON.stringify(event))
-  const proof = proofs.of({ id: event.event_id, stream, revision, position }, body)
-  return {
-    body,
-    properties: { messageId: event.event_id, headers: { stream, revision, position, [proofHeader]: proof } },
-  }
-}
 
 const answering =
   (status: number, headers: Record<string, string> = {}): Answer =>

@@ -1,14 +1,14 @@
 import { createStack, removeState, type Endpoints, type SupervisedProcess } from '@journey/embedded'
 import { createCuttableLink, type CuttableLink } from '@journey/messaging/testing'
 import { silentLog } from '@journey/runtime'
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { chmodSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { environmentOf, startSystem, until, type System } from '../system.js'
+import { environmentOf, spawnService, startSystem, until, type System } from '../system.js'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 const run = promisify(execFile)
@@ -90,11 +90,8 @@ export const openHouse = async (env: Record<string, string>): Promise<House> => 
     },
     session: () => session(servers.database),
     second: async (service, more = {}) => {
-      const child = spawn(process.execPath, [join(root, 'services', service, 'dist/main.js')], {
-        cwd: root,
-        env: { ...environmentOf(processOf(service).pid() ?? 0), JOURNEY_HEALTH_PORT: '0', ...more },
-        stdio: 'ignore',
-      })
+      const env = environmentOf(processOf(service).pid() ?? 0)
+      const child = spawnService(service, { ...env, JOURNEY_HEALTH_PORT: '0', ...more })
       const one = { kill: () => void child.kill('SIGKILL') }
       seconds.add(one)
       await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject))

@@ -2,15 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
-import {
-  exchanges,
-  notifierQueue,
-  notifierReplayQueue,
-  ownedBy,
-  proofHeader,
-  topologyFor,
-  type Proofs,
-} from '@journey/contracts'
+import { exchanges, notifierQueue, notifierReplayQueue, ownedBy, topologyFor } from '@journey/contracts'
 import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createSink, type Received } from '@journey/integrations/testing'
 import {
@@ -28,6 +20,7 @@ import {
 import { createDatabase, relayProofs, type DeliveryRow } from '@journey/read-model'
 import { testReadModel } from '@journey/read-model/testing'
 import { silentLog } from '@journey/runtime'
+import { promoted, proven, type BusEvent } from './events.js'
 
 const main = fileURLToPath(new URL('../main.js', import.meta.url))
 const configDir = fileURLToPath(new URL('../../../../infra/config', import.meta.url))
@@ -227,7 +220,6 @@ const wrongIn = (rows: readonly DeliveryRow[], requests: readonly Request[], has
 }
 
 type Publication = { event: BusEvent; queue?: string; replayId?: string }
-type BusEvent = ReturnType<typeof eventOf>
 
 /** Of some clients; a fifth comes twice from the relay, a fifth once more with a replay, and some of these twice. */
 const publicationsOf = (random: () => number): { clients: string[]; publications: Publication[] } => {
@@ -248,45 +240,14 @@ const publicationsOf = (random: () => number): { clients: string[]; publications
   return { clients, publications }
 }
 
-/** What all the types need that the CRM hears of. */
-const eventOf = (event_type: string, client_id: string, revision: number) => ({
-  event_id: randomUUID() as string,
-  event_type,
-  event_version: '1.0',
-  timestamp: '2026-01-27T10:30:00.000Z',
-  source: 'command-handler',
-  data: {
-    client_id,
-    episode: 1,
-    stage: 'production',
-    from_stage: 'sandbox',
-    to_stage: 'pilot',
-    visit: 1,
-    reason: 'chaos',
-    category: 'manual',
-    initiated_by: 'system',
-    exit_criteria_results: { search_quality: true },
-    exit_criteria_details: [],
-  },
-  metadata: {
-    correlation_id: randomUUID(),
-    causation_id: randomUUID(),
-    actor: { type: 'system', id: 'saga-processor' },
-    stream: `journey-${client_id}`,
-    revision,
-    position: String(revision),
-    schema_version: '1.0',
-  },
-})
-
-/** As the relay publishes it. */
-const proven = (proofs: Proofs, event: BusEvent) => {
-  const { stream, revision, position } = event.metadata
-  const body = Buffer.from(JSON.stringify(event))
-  const proof = proofs.of({ id: event.event_id, stream, revision, position }, body)
+/** With what all the types need that the CRM hears of. */
+const eventOf = (event_type: string, client_id: string, revision: number): BusEvent => {
+  const { data, metadata, ...event } = promoted(client_id)
   return {
-    body,
-    properties: { messageId: event.event_id, headers: { stream, revision, position, [proofHeader]: proof } },
+    ...event,
+    event_type,
+    data: { ...data, ...{ stage: 'production', category: 'manual' } },
+    metadata: { ...metadata, revision, position: String(revision) },
   }
 }
 
