@@ -51,7 +51,9 @@ const isAsked = (file, wanted) => {
   return wanted.length === 0 || wanted.some((part) => source.includes(part) || compiled.includes(part))
 }
 
-const counts = { passed: 0, failed: 0, skipped: 0 }
+const counts = { passed: 0, skipped: 0 }
+/** What failed: a spec of a file, or with neither what befell the run itself. */
+const failures = []
 const interrupt = new AbortController()
 
 /** @param told gets what the run writes; without it, it goes to the terminal at once */
@@ -70,12 +72,13 @@ const runSpecs = (kind, files, grep, env, told) =>
     child.on('message', (message) => (result = message))
     interrupt.signal.addEventListener('abort', () => child.kill(), { once: true })
     child.once('close', (code, signal) => {
-      const { passed, failed, skipped } = result ?? { passed: 0, failed: 0, skipped: 0 }
-      const isBroken = code !== 0 && failed === 0 // died before its end, or held something open after it
-      if (isBroken) tell(`The ${kind.name} specs ended with ${signal ?? `exit code ${code}`}.\n`)
+      const { passed, skipped, failures: failed } = result ?? { passed: 0, skipped: 0, failures: [] }
       counts.passed += passed
-      counts.failed += failed + (isBroken ? 1 : 0)
       counts.skipped += skipped
+      failures.push(...failed)
+      if (code !== 0 && failed.length === 0)
+        // died before its end, or held something open after it
+        failures.push({ why: `The ${kind.name} specs ended with ${signal ?? `exit code ${code}`}.` })
       resolve()
     })
   })
@@ -139,13 +142,21 @@ const startServers = async () => {
   return { env: servers.env(), stop: servers.stop }
 }
 
-const failWith = (error) => {
-  counts.failed++
-  console.error(error instanceof Trouble || error?.family ? error.message : error)
+const failWith = (error) =>
+  failures.push({ why: error instanceof Trouble || error?.family ? error.message : (error?.stack ?? String(error)) })
+
+/** All that failed, once more at the end: two kinds write side by side, and a terminal keeps its last lines longest. */
+const tellFailures = () => {
+  if (failures.length > 0) console.log('\n— failed')
+  for (const { spec, file, why } of failures) {
+    if (spec) console.log(`  ${spec}\n    ${file}`)
+    console.log(why.replace(/^/gm, spec ? '    ' : '  '))
+  }
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interrupt.abort())
 await main().catch(failWith)
-if (interrupt.signal.aborted) counts.failed++
-console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
-process.exitCode = counts.failed > 0 ? 1 : 0
+if (interrupt.signal.aborted) failures.push({ why: 'Interrupted.' })
+tellFailures()
+console.log(`\n${counts.passed} passed, ${failures.length} failed, ${counts.skipped} skipped`)
+process.exitCode = failures.length > 0 ? 1 : 0
