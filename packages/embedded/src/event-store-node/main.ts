@@ -109,13 +109,17 @@ const portOf = (name: string, text: string): number => {
   return port
 }
 
+const protocolOf = (url: string): string => (URL.canParse(url) ? new URL(url).protocol : '')
+
 /** The place that was named; exits with a message when none was, or two. */
 const placeOf = ({ data, database }: Place): { stateDir: string } | { databaseUrl: string } => {
   if (data !== undefined && database !== undefined)
     command.error('error: --data and --database name two places: leave one out')
   if (data !== undefined) return { stateDir: resolve(data) }
   const databaseUrl = database ?? process.env.EVENT_STORE_DATABASE_URL
-  if (databaseUrl) return { databaseUrl }
+  if (databaseUrl && /^postgres(ql)?:$/.test(protocolOf(databaseUrl))) return { databaseUrl }
+  if (databaseUrl)
+    return command.error('error: the database must be named by a URL like postgres://user@host:5432/name')
   return command.error(
     'error: say where the events are: --data <folder>, --database postgres://…, or EVENT_STORE_DATABASE_URL in the environment',
   )

@@ -16,6 +16,21 @@ describe('a node that cannot start', () => {
     expect(startFaultOf(refused('EADDRNOTAVAIL', 2113), asked)).to.match(/ no address of this machine .* --host\.$/)
   })
 
+  it('says that its database cannot be reached, or does not let it in', () => {
+    const gone = { code: 'ECONNREFUSED', syscall: 'connect', address: '127.0.0.1', port: 5432 }
+    const nowhere = { code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname: 'nowhere' }
+    expect(startFaultOf(Object.assign(new Error(), gone), asked)).to.equal(
+      'PostgreSQL at 127.0.0.1:5432 cannot be reached (ECONNREFUSED). Start it, or name another with --database.',
+    )
+    expect(startFaultOf(Object.assign(new Error(), nowhere), asked)).to.match(
+      /^PostgreSQL at nowhere cannot be reached/,
+    )
+    for (const code of ['28P01', '3D000'])
+      expect(startFaultOf(Object.assign(new Error('database "x" is not there'), { code }), asked)).to.equal(
+        'PostgreSQL does not let the node in: database "x" is not there. Check the user, the password and the database of --database.',
+      )
+  })
+
   it('says what an expected fault says, and nothing of a bug', () => {
     expect(startFaultOf(conflict('embedded/state_in_use', 'Stop it first.'), asked)).to.equal('Stop it first.')
     expect(startFaultOf(new TypeError('x is undefined'), asked)).to.equal(undefined)

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { messageOf } from '@journey/runtime'
+import { databaseFaultOf } from '../start-fault.js'
 import { backup, restore } from './backup.js'
 import { verify } from './verify.js'
 
@@ -28,7 +29,7 @@ export const addMaintenance = (
     try {
       await on(place, work)
     } catch (error) {
-      console.error(`error: ${messageOf(error)}`)
+      console.error(`error: ${databaseFaultOf(error) ?? messageOf(error)}`)
       process.exitCode = 1
     }
   }
