@@ -91,7 +91,7 @@ export const systemLines = (colours: Colours, stats: Stats): string[] => {
         )
       : []),
     '',
-    ...title('Lag'),
+    ...(queues.status === 'known' ? told('Lag', queues) : title('Lag')),
     ...table(
       ['CONSUMER', 'QUEUE', 'EVENTS', 'SECONDS', 'CONSUMERS', ''],
       lags.map(({ consumer, queue, events, at_least, seconds, consumers, reason }) => [

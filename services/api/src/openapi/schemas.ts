@@ -589,7 +589,7 @@ export const schemas: Record<string, object> = {
       every({
         consumer: text,
         queue: { ...nullable(text), description: 'Null for the relay, which reads the log' },
-        events: nullable(integer),
+        events: { ...nullable(integer), description: 'Of a queue: as of `queues.asked_at`' },
         at_least: { type: 'boolean', description: 'There are more than were counted' },
         seconds: { ...nullable(number), description: 'Age of the oldest' },
         consumers: nullable(integer),
