@@ -46,7 +46,10 @@ export const createRecordReceived =
         'event/id_reused',
         `Event ${event.id} was recorded before with other content; give it an id of its own`,
       )
-    if (known.revision !== null) return
+    if (known.revision !== null) {
+      message.fate = 'duplicate'
+      return
+    }
     const id = storedIdOf(event)
     const revision =
       (known.isNew ? undefined : await found(store, event.stream, id)) ?? (await append(store, event, id))

@@ -19,6 +19,8 @@ describe('a system whose content is sealed, and the events that others publish',
       persistent: true,
       messageId: String(event.event_id),
     })
+  const metricsOf = async (service: string) =>
+    (await fetch(`${system.endpoints.services[service] ?? ''}/metrics`)).text()
   const itemsOf = (path: string, isIt: (item: any) => boolean) =>
     until(path, async () => {
       const { body } = await system.get(path)
@@ -36,6 +38,12 @@ describe('a system whose content is sealed, and the events that others publish',
     expect(shares).to.have.length(1)
     expect(shares[0]).to.deep.include({ ...knowledgeShared().data, event_id: knowledgeShared().event_id })
     expect((await system.get('/received-events')).body.items).to.have.length(2)
+    for (const family of ['agent', 'knowledge'])
+      await until(`two duplicates counted in ${family}.events`, async () =>
+        (await metricsOf('command-handler')).includes(
+          `journey_bus_messages_consumed_total{queue="${family}.events",outcome="duplicate",service="command-handler"} 2\n`,
+        ),
+      )
     // Published by us, it would come again to everybody.
     expect(heard.filter(({ key }) => key === 'knowledge.shared')).to.have.length(3)
   })
