@@ -107,7 +107,8 @@ describe('what others publish onto journey.events', () => {
       const poison = `no event of ${family}, ${randomUUID()}`
       await house.broker.publish(exchanges.events.name, `${family}.poisoned`, Buffer.from(poison))
       const letter = await letterOf(poison)
-      expect(letter).to.deep.include({ queue: familyQueue(family), reason: 'malformed', attempts: 1, state: 'open' })
+      const told = { queue: familyQueue(family), type: `${family}.poisoned`, reason: 'malformed', attempts: 1 }
+      expect(letter).to.deep.include({ ...told, state: 'open' })
       expect(letter.body.toString()).to.equal(poison)
       expect(await house.broker.depth(deadLetterQueueOf(familyQueue(family)))).to.equal(0)
     }
