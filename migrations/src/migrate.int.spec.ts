@@ -153,7 +153,7 @@ describe('the migrations', () => {
           )
           .then(
             () => 'taken',
-            ({ code }: { code: string }) => code,
+            (error: unknown) => (error as pg.DatabaseError).code,
           )
       for (const status of ['pending', 'in_progress', 'completed', 'failed'])
         expect([status, await stateOf('known', status)]).to.deep.equal([status, 'taken'])

@@ -51,9 +51,10 @@ export const createRecordReceived =
       return
     }
     const id = storedIdOf(event)
-    const revision =
-      (known.isNew ? undefined : await found(store, event.stream, id)) ?? (await append(store, event, id))
+    const before = known.isNew ? undefined : await found(store, event.stream, id)
+    const revision = before ?? (await append(store, event, id))
     await ids.note(event.id, revision)
+    if (before !== undefined) message.fate = 'duplicate'
     message.log.info({ stream: event.stream, revision, eventId: event.id }, 'event recorded')
   }
 

@@ -46,7 +46,7 @@ export type Message = {
   readonly signal: AbortSignal
   /** Bound to the message by `correlate`. */
   log: Log
-  /** Set by `settle`; a handler may set `duplicate` as the last thing it does. */
+  /** Set by `settle`, `duplicate` by the handler. */
   fate?: Fate
   /** How often its handling ended with the death of the process, where `stopPoison` knows of it, and since when. */
   deaths?: { readonly times: number; readonly firstAt: Date }

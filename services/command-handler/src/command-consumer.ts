@@ -10,12 +10,10 @@ export const createCommandConsumer =
   async (message) => {
     const read = readCommand(incomingOf(message))
     const stop = meters.handling.startTimer({ type: read.command.type })
-    let isRepeated = false
-    const answer = await handle(read, () => (isRepeated = true))
+    const answer = await handle(read, () => (message.fate = 'duplicate'))
     stop()
     meters.commands.inc({ type: read.command.type, status: answer.status })
     await reply(message, answer)
-    if (isRepeated) message.fate = 'duplicate'
     const told = {
       commandId: read.commandId,
       command: answer.command_type,
