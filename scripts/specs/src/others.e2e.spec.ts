@@ -62,7 +62,7 @@ describe('a system whose content is sealed, and the events that others publish',
     }
   })
 
-  it('keeps those of a family that it does not know in the list of all, and patterns and notifications in lists of their own', async () => {
+  it('keeps types that it does not know in the list of all, changes of agents with them, and patterns and notifications in lists of their own', async () => {
     const common = { event_version: '1.0', timestamp: '2026-01-27T10:30:00Z', source: 'spec' }
     const event = (event_type: string, data: object) => ({
       ...common,
@@ -72,6 +72,10 @@ describe('a system whose content is sealed, and the events that others publish',
     publish(event('pattern.learned', pattern))
     publish(event('notification.requested', { channel: 'email', recipient: 'dana' }))
     publish(event('knowledge.withdrawn', { knowledge_id: 'k-1' }))
+    const changed = { agent_id: agentCreated().data.agent_id, changes: { type: 'curator' }, updated_by: 'dana' }
+    publish(event('agent.updated', changed))
+    const [updated] = await itemsOf('/agents', ({ type }) => type === 'curator')
+    expect(updated).to.include({ ...agentCreated().data, type: 'curator' })
     const [learned] = await itemsOf('/patterns', () => true)
     expect(learned).to.include({ pattern_id: 'p-1', agent_id: 'a-1' })
     const [asked] = await itemsOf('/notifications', () => true)

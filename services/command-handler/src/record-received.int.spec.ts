@@ -39,6 +39,7 @@ describe('what others publish onto journey.events', () => {
     ['the first example', agentCreated()],
     ['the second example', knowledgeShared()],
     ['a type without a schema of its own', { ...agentCreated(), event_type: 'notification.sent' }],
+    ['a change of an agent', { ...agentCreated(), event_type: 'agent.updated' }],
     ['a learned pattern', { ...agentCreated(), event_type: 'pattern.learned' }],
   ] as const)
     it(`records ${what} as it is, under its own id`, async () => {
