@@ -113,6 +113,52 @@ describe('the migrations', () => {
         'stage_transitions FOREIGN KEY (client_id) REFERENCES journey_states(client_id)',
         'unit_of_works FOREIGN KEY (client_id) REFERENCES journey_states(client_id)',
       ])
+      const { rows: keys } = await client.query<{ line: string }>(
+        `select format('%s %s', conrelid::regclass, pg_get_constraintdef(oid)) as line from pg_constraint
+         where contype = 'p' and conrelid::regclass::text = any($1) order by 1`,
+        [['journey_states', 'unit_of_works', 'stage_transitions']],
+      )
+      expect(keys.map(({ line }) => line)).to.deep.equal([
+        'journey_states PRIMARY KEY (client_id)',
+        'stage_transitions PRIMARY KEY (transition_id)',
+        'unit_of_works PRIMARY KEY (work_id)',
+      ])
+      const { rows: defaults } = await client.query<{ line: string }>(
+        `select format('%s.%s %s', table_name, column_name, column_default) as line from information_schema.columns
+         where table_name = any($1) and column_default is not null order by 1`,
+        [['journey_states', 'unit_of_works', 'stage_transitions']],
+      )
+      expect(defaults.map(({ line }) => line)).to.include.members([
+        'journey_states.created_at now()',
+        'journey_states.updated_at now()',
+        'unit_of_works.created_at now()',
+      ])
+    }))
+
+  it('let no unit of work in without its journey, or in a status that TECH-003 does not list', () =>
+    onDatabase(async (url, client) => {
+      await migrate(url)
+      await client.query(
+        `insert into journey_states
+           (client_id, current_stage, started_at, stage_started_at, stage, status, episode, visit, gate, profile, revision)
+         values ('known', 'sandbox', now(), now(), 'sandbox', 'active', 1, 1, '{}', '{}', 0)`,
+      )
+      const stateOf = (clientId: string, status: string) =>
+        client
+          .query(
+            `insert into unit_of_works
+               (work_id, client_id, stage, status, tasks, kind, episode, visit, n, template_id, name, inputs, parameters, updated_at, revision)
+             values ($1 || '-' || $2, $1, 'sandbox', $2, '[]', 'setup', 1, 1, 1, 't', 't', '{}', '{}', now(), 0)`,
+            [clientId, status],
+          )
+          .then(
+            () => 'taken',
+            (error: unknown) => (error as pg.DatabaseError).code,
+          )
+      for (const status of ['pending', 'in_progress', 'completed', 'failed'])
+        expect([status, await stateOf('known', status)]).to.deep.equal([status, 'taken'])
+      expect(await stateOf('known', 'cancelled')).to.equal('23514') // check violation
+      expect(await stateOf('unknown', 'pending')).to.equal('23503') // foreign key violation
     }))
 })
 

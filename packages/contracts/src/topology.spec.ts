@@ -103,6 +103,40 @@ describe('the topology', () => {
     expect(commandsOn({ version: '10.0.0', clustered: false })).to.include({ 'x-queue-type': 'quorum' })
   })
 
+  it('has the exchanges of the contract, of all three types', () => {
+    expect(topologyFor(single).exchanges.map(({ name, type }) => [name, type])).to.have.deep.members([
+      ['journey.commands', 'topic'],
+      ['journey.events', 'topic'],
+      ['journey.tasks', 'direct'],
+      ['journey.retry', 'direct'],
+      ['journey.dlx', 'topic'],
+      ['journey.replay', 'direct'],
+      ['journey.received', 'topic'],
+      ['journey.control', 'fanout'],
+    ])
+  })
+
+  it('binds a queue of its own to each family of events that others publish', () => {
+    for (const family of ['agent', 'knowledge', 'pattern', 'notification'])
+      expect(named(`${family}.events`, topologyFor(single).queues).bindings, family).to.deep.equal([
+        { exchange: 'journey.events', key: `${family}.*` },
+        { exchange: 'journey.retry', key: `${family}.events` },
+      ])
+  })
+
+  it('keeps commands, tasks, notifications and events of others for 24 hours, and nothing else that works', () => {
+    const aDay = [
+      ...['command-handler.commands', 'notifier.events', 'notifier.replays', 'tasks.configure_access'],
+      ...['agent.data-agent-1', 'agent.events', 'knowledge.events', 'pattern.events', 'notification.events'],
+    ]
+    for (const broker of brokers) {
+      const work = queuesOn(broker).filter(({ name }) => !/\.retry\.\w+$|\.dlq$/.test(name))
+      const limited = work.filter(({ arguments: own }) => own['x-message-ttl'] !== undefined)
+      expect(limited.map(({ name }) => name)).to.have.members(aDay)
+      for (const { name, arguments: own } of limited) expect(own['x-message-ttl'], name).to.equal(86_400_000)
+    }
+  })
+
   it('waits 5 s, 30 s, 2 min and 10 min and comes back to the work queue', () => {
     const { queues } = topologyFor(single)
     expect(named('notifier.events', queues).bindings).to.deep.include({

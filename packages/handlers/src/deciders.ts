@@ -23,8 +23,8 @@ import {
 } from '@journey/event-store'
 import type { Log } from '@journey/runtime'
 
-/** What a command led to: bus types of its events, and where its stream stands. */
-export type Decided = { stream: string; revision: number; events: string[] }
+/** What a command led to, now or when it came first (`repeated`): bus types of its events, and where its stream stands. */
+export type Decided = { stream: string; revision: number; events: string[]; repeated: boolean }
 
 /** Where commands are decided. */
 export interface Deciders {
@@ -110,8 +110,8 @@ export const createDeciders = ({
           consent,
         ),
     }
-    const { revision, eventTypes } = await deciders[commandKinds[command.type].decider]()
-    return { stream, revision, events: eventTypes.map((type) => busTypes[type as StoredType]) }
+    const { revision, eventTypes, repeated } = await deciders[commandKinds[command.type].decider]()
+    return { stream, revision, events: eventTypes.map((type) => busTypes[type as StoredType]), repeated }
   }
   const repositories = { journey: journeys, unit_of_work: works, agent: agents }
   return {

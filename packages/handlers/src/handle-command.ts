@@ -13,7 +13,8 @@ export interface Outcomes {
   settle(answer: Settlement): Promise<CommandAnswer | undefined>
 }
 
-export type HandleCommand = (read: ReadCommand) => Promise<CommandAnswer>
+/** @param noteRepeat called when the command turns out to have been handled before, by its outcome or by its stream */
+export type HandleCommand = (read: ReadCommand, noteRepeat?: () => void) => Promise<CommandAnswer>
 
 /**
  * Handles one command, once: claims its id, decides, and writes the outcome before anybody hears of it. A repeated command
@@ -46,10 +47,11 @@ export const createHandleCommand = ({
     if (command.type === 'agent.register') await noteHeartbeat(command.data.agent_id, null)
   }
   /** What is to be the outcome. @throws conflict `command/taken_over` */
-  const settlementOf = async (read: ReadCommand, consent: Consent): Promise<Settlement> => {
+  const settlementOf = async (read: ReadCommand, consent: Consent, noteRepeat: () => void): Promise<Settlement> => {
     const { commandId, command } = read
     try {
-      const { stream, revision, events } = await deciders.decide(read, consent)
+      const { stream, revision, events, repeated } = await deciders.decide(read, consent)
+      if (repeated) noteRepeat()
       await noteSignOfLife(command)
       return {
         command_id: commandId,
@@ -65,31 +67,34 @@ export const createHandleCommand = ({
       return { ...rejection(read, codeOf(error), messageOf(error), detailsOf(error)), about: streamOf(command) }
     }
   }
-  const attempt = async (read: ReadCommand): Promise<CommandAnswer> => {
+  const attempt = async (read: ReadCommand, noteRepeat: () => void): Promise<CommandAnswer> => {
     const { commandId, command, digest, correlationId, source } = read
     const since = deciders.rememberedRevision(read) // before the claim, so that it was known while the claim held
     const claimed = await outcomes.claim({ commandId, commandType: command.type, digest, correlationId, source })
-    if (claimed.found === 'settled') return claimed.answer
+    if (claimed.found === 'settled') {
+      noteRepeat()
+      return claimed.answer
+    }
     if (claimed.found === 'key_reused') return keyReused(read)
     const { claimedBy } = claimed
     const ask = async () => {
       if (!(await outcomes.isHeld({ commandId, claimedBy }))) throw takenOver(commandId)
     }
-    const settled = await outcomes.settle({ ...(await settlementOf(read, { since, ask })), claimedBy })
+    const settled = await outcomes.settle({ ...(await settlementOf(read, { since, ask }, noteRepeat)), claimedBy })
     if (!settled) throw takenOver(commandId)
     return settled
   }
-  const handle = async (read: ReadCommand): Promise<CommandAnswer> => {
+  const handle = async (read: ReadCommand, noteRepeat: () => void): Promise<CommandAnswer> => {
     for (const pauseMs of pausesMs)
       try {
-        return await attempt(read)
+        return await attempt(read, noteRepeat)
       } catch (error) {
         if (codeOf(error) !== 'command/taken_over') throw error
         await pause(pauseMs * (0.5 + Math.random())) // not in step with the other
       }
-    return attempt(read)
+    return attempt(read, noteRepeat)
   }
-  return (read) => turns.take(read.commandId, () => handle(read))
+  return (read, noteRepeat = () => undefined) => turns.take(read.commandId, () => handle(read, noteRepeat))
 }
 
 /** Who took a command over has mostly settled it by the first; growing, so that two never go on taking it from each other. */

@@ -34,6 +34,7 @@ export const createNotifier =
     if (!uuid.test(event.id))
       throw malformed('event/invalid', `The id of a ${event.event.type} is not a UUID: ${event.id.slice(0, 100)}`)
     const replayId = isReplay ? replayOf(message) : undefined
+    const news: boolean[] = []
     for (const channel of channels) {
       const notification = channel.tell(event)
       if (!notification) continue
@@ -46,8 +47,10 @@ export const createNotifier =
         state: channel.isEnabled ? 'pending' : 'disabled',
         ...notification,
       })
+      news.push(isNew)
       if (isNew) stored(channel)
     }
+    if (news.length > 0 && !news.includes(true)) message.fate = 'duplicate'
   }
 
 const replayOf = ({ properties }: Message): string => {

@@ -46,11 +46,15 @@ export const createRecordReceived =
         'event/id_reused',
         `Event ${event.id} was recorded before with other content; give it an id of its own`,
       )
-    if (known.revision !== null) return
+    if (known.revision !== null) {
+      message.fate = 'duplicate'
+      return
+    }
     const id = storedIdOf(event)
-    const revision =
-      (known.isNew ? undefined : await found(store, event.stream, id)) ?? (await append(store, event, id))
+    const before = known.isNew ? undefined : await found(store, event.stream, id)
+    const revision = before ?? (await append(store, event, id))
     await ids.note(event.id, revision)
+    if (before !== undefined) message.fate = 'duplicate'
     message.log.info({ stream: event.stream, revision, eventId: event.id }, 'event recorded')
   }
 

@@ -1,9 +1,11 @@
+import { bucketKey, bucketOf, ownedBy, projectorQueue, projectorQueues, topologyFor } from '@journey/contracts'
 import { silentLog, unavailable } from '@journey/runtime'
 import { expect } from 'chai'
 import { createBatchConsumer, type BatchConsumerOptions } from './batch-consumer.js'
 import type { Message } from './message.js'
 import { openBus, workTopology, type Bus } from './testing/bus.js'
 import { eventually } from './testing/eventually.js'
+import { createCuttableLink, type CuttableLink } from './testing/link.js'
 import { deferred } from './waiting.js'
 
 const singleActive = {
@@ -138,5 +140,55 @@ describe('a batch consumer', () => {
     await publishing
     await eventually('all', () => handled.length >= 300)
     expect(handled).to.deep.equal(upTo(300))
+  })
+})
+
+describe('three instances that consume the queues of the buckets', () => {
+  it('handle the events of each client in order, each, though one after the other dies', async () => {
+    const bus = await openBus(ownedBy('projector', topologyFor({ version: '3.10.8' })))
+    const links: CuttableLink[] = []
+    try {
+      const clients = Array.from({ length: 200 }, (_, n) => `journey-client-${n}`)
+      const firsts = new Map<string, number[]>(clients.map((client) => [client, []]))
+      let handled = 0
+      const handle = async (messages: readonly Message[]): Promise<void> => {
+        for (const { body } of messages) {
+          const [client, n] = JSON.parse(body.toString()) as [string, number]
+          const own = firsts.get(client)!
+          if (own.includes(n)) continue // a gate drops it
+          own.push(n)
+          handled++
+        }
+        await new Promise(setImmediate)
+      }
+      for (const _ of upTo(3)) {
+        const link = await createCuttableLink(bus.link.url)
+        links.push(link)
+        const connection = bus.connect({ url: link.url })
+        await connection.start()
+        for (const n of upTo(projectorQueues))
+          await createBatchConsumer({
+            ...{ connection, queue: projectorQueue(n), handle, log: silentLog() },
+            ...{ prefetch: 100, maxBatch: 50, lingerMs: 5, firstDelayMs: 5 },
+          }).start()
+      }
+      const publishing = (async () => {
+        for (const n of upTo(50))
+          await Promise.all(
+            clients.map((client) => bus.broker.publish('journey.events', bucketKey(bucketOf(client)), [client, n])),
+          )
+      })()
+      for (const [dead, link] of links.slice(0, 2).entries()) {
+        await eventually('it has done its share', () => handled > 2_000 * (dead + 1))
+        link.sever()
+      }
+      await publishing
+      await eventually('all', () => handled === 10_000, 30_000)
+      for (const [client, own] of firsts) expect(own, client).to.deep.equal(upTo(50))
+    } finally {
+      for (const link of links) link.mend() // so that their connections can be left
+      await bus.close()
+      for (const link of links) await link.close()
+    }
   })
 })

@@ -195,11 +195,11 @@ describe('a consumer of a priority queue', () => {
     }).start()
 
   it('gets the most urgent first', async () => {
-    for (const priority of [3, 0, 9, 5, 1, 9, 0]) await publish(priority)
+    for (const priority of [3, 0, 9, 5, 7, 1, 9, 8, 0, 2, 6, 4]) await publish(priority)
     const seen: number[] = []
     await consume(1, (priority) => Promise.resolve(void seen.push(priority)))
-    await eventually('all', () => seen.length === 7)
-    expect(seen).to.deep.equal([9, 9, 5, 3, 1, 0, 0])
+    await eventually('all', () => seen.length === 12)
+    expect(seen).to.deep.equal([9, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0])
   })
 
   it('gets an urgent one among the next that it prefetches, whatever the backlog', async () => {
@@ -222,6 +222,33 @@ describe('a consumer of a priority queue', () => {
 })
 
 describe('several consumers of a queue', () => {
+  it('get as much as each of them gets done: who is slow holds no more than its prefetch', async () => {
+    const bus = await openBus(workTopology())
+    try {
+      const gate = deferred()
+      const seen: Record<'slow' | 'quick', number> = { slow: 0, quick: 0 }
+      const consume = (who: keyof typeof seen, until: () => Promise<void>) =>
+        createConsumer({
+          connection: bus.connection,
+          queue: 'work',
+          prefetch: 5,
+          handler: async () => {
+            await until()
+            seen[who]++
+          },
+          log: silentLog(),
+        }).start()
+      await consume('slow', () => gate.promise)
+      await consume('quick', () => Promise.resolve())
+      for (let n = 0; n < 100; n++) await bus.broker.publish('journey.events', 'work.n', n, {})
+      await eventually('all but what the slow one holds', () => seen.quick === 95)
+      gate.resolve()
+      await eventually('the rest', () => seen.slow === 5)
+    } finally {
+      await bus.close()
+    }
+  })
+
   it('share its messages, each handled once', async () => {
     const bus = await openBus(workTopology())
     try {

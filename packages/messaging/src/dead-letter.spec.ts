@@ -152,19 +152,20 @@ describe('a dead letter', () => {
 })
 
 describe("the broker's own dead letter", () => {
-  const death = (reason: string) =>
+  const death = (reason: string, queue = 'command-handler.commands') =>
     messageOf({
-      queue: 'command-handler.commands.dlq',
+      queue: `${queue}.dlq`,
       exchange: 'journey.dlx',
-      routingKey: 'dlx.command-handler.commands',
+      routingKey: `dlx.${queue}`,
       properties: {
         messageId: 'm-1',
         headers: {
           'x-dead-reason': 'poison', // from an earlier life, or a stranger's
+          'x-delivery-count': 3, // of the dead-letter queue, whose letters come again after a crash
           'x-death': [
             {
               reason,
-              queue: 'command-handler.commands',
+              queue,
               exchange: 'journey.commands',
               'routing-keys': ['journey.start'],
               time: { '!': 'timestamp', value: 1_769_509_800 },
@@ -183,6 +184,7 @@ describe("the broker's own dead letter", () => {
       code: 'message/expired',
       service: 'broker',
       queue: 'command-handler.commands',
+      attempts: 0,
       firstAt: now,
       lastAt: now,
     })
@@ -198,6 +200,11 @@ describe("the broker's own dead letter", () => {
       (reason) => readDeadLetter(death(reason), now).reason,
     )
     expect(reasons).to.deep.equal(['expired', 'malformed', 'poison', 'attempts_used_up', 'malformed'])
+  })
+
+  it('was delivered as often as its queue allows, or rejected once, or never taken', () => {
+    const attempts = (reason: string) => readDeadLetter(death(reason, 'tasks.install_connectors'), now).attempts
+    expect(['delivery_limit', 'rejected', 'expired'].map(attempts)).to.deep.equal([21, 1, 0])
   })
 
   it('published by hand is malformed, and says so', () => {

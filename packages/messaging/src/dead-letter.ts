@@ -1,4 +1,4 @@
-import { deadLetterKeyOf, exchanges, waitingQueueOf, type RetryStep } from '@journey/contracts'
+import { deadLetterKeyOf, exchanges, queueOfName, waitingQueueOf, type RetryStep } from '@journey/contracts'
 import { codeOf } from '@journey/runtime'
 import { RejectDelivery } from './consumer.js'
 import {
@@ -182,14 +182,14 @@ const byBroker = (message: Message, death: Death, now: Date): DeadLetter => {
   const { properties, original } = stripped(message)
   const at = typeof death.time?.value === 'number' ? new Date(death.time.value * 1000) : now
   const before = failuresBefore(message.properties)
-  const deliveries = message.properties.headers['x-delivery-count']
+  const queue = textOf(death.queue) ?? ''
   const expiration = textOf(death['original-expiration'])
   const first = retryOriginalOf(message.properties.headers)
   return {
     ...(brokerReasons[textOf(death.reason) ?? ''] ?? unknownDeath),
     service: 'broker',
-    queue: textOf(death.queue) ?? '',
-    attempts: before.attempts + (typeof deliveries === 'number' ? deliveries : 0),
+    queue,
+    attempts: before.attempts + deliveriesOf(textOf(death.reason), queue),
     firstAt: before.firstAt ?? at,
     lastAt: at,
     original: {
@@ -204,6 +204,16 @@ const byBroker = (message: Message, death: Death, now: Date): DeadLetter => {
     retried: retriedOf(message.properties.headers),
     properties: asFirstPublished(properties, { ...first, ...original }),
   }
+}
+
+/**
+ * How often the broker had delivered the message to a consumer when it gave it up. Its header `x-delivery-count` does not say: it counts
+ * in the queue where the message is now (tried on 3.10.8, with both strategies of dead-lettering).
+ */
+const deliveriesOf = (reason: string | undefined, queue: string): number => {
+  const limit = queueOfName(queue)?.arguments['x-delivery-limit']
+  if (reason === 'delivery_limit') return typeof limit === 'number' ? limit + 1 : 1
+  return reason === 'rejected' ? 1 : 0
 }
 
 const byService = (message: Message, now: Date): DeadLetter => {

@@ -23,8 +23,11 @@ export type Properties = {
   readonly headers: Headers
 }
 
-/** What became of a message; `settle` says so, `observe` counts it. */
-export type Fate = 'handled' | 'refused' | 'retried_later' | 'dead_lettered'
+/**
+ * What became of a message; `settle` says so, `observe` counts it. `duplicate` is handled too: its handler found that it had
+ * come before, by its idempotency key, and says so itself.
+ */
+export type Fate = 'handled' | 'duplicate' | 'refused' | 'retried_later' | 'dead_lettered'
 
 /** One delivery of a message. */
 export type Message = {
@@ -43,7 +46,7 @@ export type Message = {
   readonly signal: AbortSignal
   /** Bound to the message by `correlate`. */
   log: Log
-  /** Set once, by `settle`. */
+  /** Set by `settle`, `duplicate` by the handler. */
   fate?: Fate
   /** How often its handling ended with the death of the process, where `stopPoison` knows of it, and since when. */
   deaths?: { readonly times: number; readonly firstAt: Date }

@@ -1,4 +1,4 @@
-import type { Headers, Message } from './message.js'
+import type { Fate, Headers, Message } from './message.js'
 import type { Middleware } from './pipeline.js'
 
 const idHeader = 'x-dead-letter-id'
@@ -32,7 +32,9 @@ export const closeRetried =
   async (message) => {
     await next(message)
     const retried = retriedOf(message.properties.headers)
-    if (retried && (message.fate === 'handled' || message.fate === 'refused')) await close(retried, message)
+    if (retried && message.fate && settled.has(message.fate)) await close(retried, message)
   }
+
+const settled: ReadonlySet<Fate> = new Set(['handled', 'duplicate', 'refused'])
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

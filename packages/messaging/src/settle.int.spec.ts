@@ -134,6 +134,18 @@ describe('a message whose handler fails', () => {
     ]).to.deep.equal([0, 0, 0])
   })
 
+  it('not, but finds that it had come before, is counted as a duplicate', async () => {
+    let comes = 0
+    const { registry } = await consume((message) => {
+      if (++comes === 2) message.fate = 'duplicate'
+      return Promise.resolve()
+    })
+    for (let n = 0; n < 2; n++) await bus.broker.publish('journey.events', 'work.n', {}, { messageId: 'm-1' })
+    const counted = (outcome: string) => `journey_bus_messages_consumed_total{queue="work",outcome="${outcome}"} 1`
+    await eventually('both counted', async () => (await registry.metrics()).includes(counted('duplicate')))
+    expect(await registry.metrics()).to.include(counted('handled'))
+  })
+
   it('as unavailable pauses the consumer; when the server is back every message is handled, with no attempt used', async () => {
     let isBack = false
     const calls: number[] = []

@@ -39,7 +39,7 @@ export const settle = (options: SettleOptions): Middleware => {
     for (let attempt = before.attempts + 1; ; attempt++) {
       try {
         await breaker.run(handle, message.signal)
-        message.fate = 'handled'
+        message.fate ??= 'handled'
         return
       } catch (error) {
         if (error instanceof RejectDelivery) throw error

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { OrchestratorSettings } from '@journey/contracts'
+import { OrchestratorSettings, queuesOfAgent, queuesOfIntent, topologyFor } from '@journey/contracts'
 import { ServerSettings, variablesOf } from '@journey/runtime'
 import { expect } from 'chai'
 import { describe, it } from 'mocha'
@@ -160,6 +160,21 @@ describe('what Prometheus and Grafana look at', () => {
       ...dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
     ]
     expect(expressions.flatMap(unknownIn)).to.deep.equal([])
+  })
+
+  it('are all queues but the waiting ones, where too much waits and where nobody takes it', () => {
+    const rules = parse(read('infra/prometheus/alerts.yml')).groups.flatMap(({ rules }) => rules)
+    const queues = [
+      ...topologyFor({ version: '3.10.8' }).queues,
+      ...queuesOfIntent('install_connectors'),
+      ...queuesOfAgent('data-agent-1'),
+    ].map(({ name }) => name)
+    for (const alert of ['QueueDeep', 'QueueUnattended']) {
+      const { expr } = rules.find((rule) => rule.alert === alert)
+      const [, of, butNot] = /queue=~"([^"]+)", queue!~"([^"]+)"/.exec(expr)
+      const watched = queues.filter((name) => RegExp(`^(${of})$`).test(name) && !RegExp(`^(${butNot})$`).test(name))
+      expect(watched, alert).to.deep.equal(queues.filter((name) => !name.includes('.retry.')))
+    }
   })
 
   it('are the alerts of ARCH-003 section 10.2, with their severities', () => {

@@ -86,9 +86,15 @@ describe('a client’s journey through the whole system', () => {
       'journey.stage_promoted',
     ])
     for (const { key, event, properties } of own) {
-      expect(properties.messageId).to.equal(event.event_id)
-      expect(properties.type).to.equal(key)
+      expect(properties).to.include({
+        messageId: event.event_id,
+        type: key,
+        contentType: 'application/json',
+        deliveryMode: 2,
+        timestamp: Math.floor(Date.parse(event.timestamp) / 1000),
+      })
       expect(properties.headers).to.include({
+        'schema-version': event.event_version,
         stream: event.metadata.stream,
         revision: event.metadata.revision,
         position: event.metadata.position,
@@ -233,6 +239,7 @@ describe('a client’s journey through the whole system', () => {
       'is in pilot',
       ({ current_stage, gate }) => current_stage === 'pilot' && gate?.last?.verdict === 'fail',
     )
+    const heard = await system.bus.listen('journey.*')
     const answer = await system.bus.command('journey.rollback', { client_id: client, reason: 'critical bug' })
     expect(answer).to.deep.include({ status: 'accepted', events: ['journey.rollback_initiated'] })
     const journey = await untilJourney(
@@ -246,6 +253,8 @@ describe('a client’s journey through the whole system', () => {
     expect(journey.waiting_for.map(({ kind }: { kind: string }) => kind)).to.include('hold')
     const undone = (await worksOf(system, client)).find(({ kind }) => kind === 'rollback')
     expect(undone.tasks.map(({ intent }: { intent: string }) => intent)).to.include.members(['teardown_dataset'])
+    const own = heard.filter(({ event }) => event.data.client_id === client)
+    expect(own.map(({ key }) => key)).to.include.members(['journey.rollback_initiated', 'journey.rollback_completed'])
     expect((await release(client)).events).to.deep.equal(['journey.promotion_released', 'journey.stage_promoted'])
   })
 

@@ -19,6 +19,8 @@ describe('a system whose content is sealed, and the events that others publish',
       persistent: true,
       messageId: String(event.event_id),
     })
+  const metricsOf = async (service: string) =>
+    (await fetch(`${system.endpoints.services[service] ?? ''}/metrics`)).text()
   const itemsOf = (path: string, isIt: (item: any) => boolean) =>
     until(path, async () => {
       const { body } = await system.get(path)
@@ -28,10 +30,19 @@ describe('a system whose content is sealed, and the events that others publish',
 
   it('shows the examples of the integration patterns, as they stand there, each once, however often they come', async () => {
     const heard = await system.bus.listen('#')
-    for (let times = 0; times < 3; times++) for (const event of [agentCreated(), knowledgeShared()]) publish(event)
+    const publishBoth = () => [agentCreated(), knowledgeShared()].forEach(publish)
+    publishBoth()
     const { agent_id: agentId, ...agent } = agentCreated().data
     const [shown] = await itemsOf('/agents', (one) => one.agent_id === agentId)
     expect(shown).to.include({ ...agent, registered: false })
+    await itemsOf('/knowledge-shares', () => true)
+    for (let times = 0; times < 2; times++) publishBoth()
+    for (const family of ['agent', 'knowledge'])
+      await until(`two duplicates counted in ${family}.events`, async () =>
+        (await metricsOf('command-handler')).includes(
+          `journey_bus_messages_consumed_total{queue="${family}.events",outcome="duplicate",service="command-handler"} 2\n`,
+        ),
+      )
     const shares = await itemsOf('/knowledge-shares', () => true)
     expect(shares).to.have.length(1)
     expect(shares[0]).to.deep.include({ ...knowledgeShared().data, event_id: knowledgeShared().event_id })
@@ -51,7 +62,7 @@ describe('a system whose content is sealed, and the events that others publish',
     }
   })
 
-  it('keeps those of a family that it does not know in the list of all, and patterns and notifications in lists of their own', async () => {
+  it('keeps types that it does not know in the list of all, changes of agents with them, and patterns and notifications in lists of their own', async () => {
     const common = { event_version: '1.0', timestamp: '2026-01-27T10:30:00Z', source: 'spec' }
     const event = (event_type: string, data: object) => ({
       ...common,
@@ -61,6 +72,10 @@ describe('a system whose content is sealed, and the events that others publish',
     publish(event('pattern.learned', pattern))
     publish(event('notification.requested', { channel: 'email', recipient: 'dana' }))
     publish(event('knowledge.withdrawn', { knowledge_id: 'k-1' }))
+    const changed = { agent_id: agentCreated().data.agent_id, changes: { type: 'curator' }, updated_by: 'dana' }
+    publish(event('agent.updated', changed))
+    const [updated] = await itemsOf('/agents', ({ type }) => type === 'curator')
+    expect(updated).to.include({ ...agentCreated().data, type: 'curator' })
     const [learned] = await itemsOf('/patterns', () => true)
     expect(learned).to.include({ pattern_id: 'p-1', agent_id: 'a-1' })
     const [asked] = await itemsOf('/notifications', () => true)

@@ -123,8 +123,8 @@ naming attempt and token. A result that comes after its attempt is over is recor
 What can never be handled goes to \`journey.dlx\` with the key \`dlx.<queue>\` and keeps body, properties and headers; \`expiration\`,
 \`user_id\`, \`CC\`, \`BCC\` and \`x-death\` stand in the header \`x-dead-original\`. The headers \`x-dead-reason\` (\`malformed\`, \`expired\`,
 \`unsupported_version\`, \`attempts_used_up\`, \`poison\`), \`x-dead-code\`, \`x-dead-message\`, \`x-dead-service\`, \`x-dead-queue\`,
-\`x-dead-attempts\`, \`x-dead-first-at\` and \`x-dead-last-at\` say why. The command-handler and the projector empty their
-dead-letter queues into the table \`dead_letters\`.
+\`x-dead-attempts\`, \`x-dead-first-at\` and \`x-dead-last-at\` say why. The owner of each queue empties its dead-letter queue
+into the table \`dead_letters\`.
 
 ## Broadcasts
 

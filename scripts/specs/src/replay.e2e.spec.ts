@@ -47,6 +47,16 @@ describe('a replay in the running system', function () {
     }
   }
 
+  /** Asks for the list of journeys again and again. */
+  const readUntil = async (signal: AbortSignal): Promise<{ status: number; journeys: unknown[] }[]> => {
+    const read: { status: number; journeys: unknown[] }[] = []
+    while (!signal.aborted) {
+      const { status, body } = await system.get('/journeys')
+      read.push({ status, journeys: body.items ?? [] })
+    }
+    return read
+  }
+
   /** The window of the middle half of what happened so far, and what lies in it as it was published. */
   const middle = async () => {
     const events = (await readLog()).flatMap((one) => toBus(one) ?? [])
@@ -108,10 +118,16 @@ describe('a replay in the running system', function () {
     expect([...seen]).to.have.members(expected.map(({ event_id }) => event_id))
   })
 
-  it('rebuilds the read model while journeys go on, and it is what the streams tell', async () => {
+  it('rebuilds the read model while journeys go on and are read, and it is what the streams tell', async () => {
     const client = freshClient('replay')
     expect((await start(system, client, approved)).status).to.equal('accepted')
+    const isOver = new AbortController()
+    const reading = readUntil(isOver.signal)
     const { code, out } = await cli('replay', 'start', '--consumer=projector', '--from=2020-01-01T00:00:00Z')
+    isOver.abort()
+    const read = await reading
+    expect(read.length).to.be.greaterThan(5)
+    for (const { status, journeys } of read) expect([status, journeys.length >= 2]).to.deep.equal([200, true])
     expect([code, out]).to.deep.equal([0, out])
     expect(out).to.contain('completed')
     await untilSetUp(system, client)

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
+import { askedMetrics, toldMetrics } from './asked-metrics.js'
 import { freshClient, start, untilSetUp } from './journeys.js'
 import { startSystem, until, type System } from './system.js'
 
@@ -60,6 +61,54 @@ describe('the figures of a whole running system', function () {
     expect(lags[0]).to.include({ consumer: 'event-relay' })
   })
 
+  it('are all that alerts and dashboard ask for, by name and label', async () => {
+    const { services, amqp_management } = system.endpoints
+    const overview = (await (await fetchManagement(amqp_management, 'overview')).json()) as {
+      listeners: { protocol: string; port: number }[]
+    }
+    const { port } = overview.listeners.find(({ protocol }) => protocol === 'http/prometheus')!
+    const pages = [
+      ...Object.values(services).map((url) => `${url}/metrics`),
+      `http://127.0.0.1:${port}/metrics/detailed?family=queue_coarse_metrics&family=queue_consumer_count`,
+    ]
+    const told = new Map<string, Set<string>>()
+    for (const page of pages)
+      for (const [name, labels] of toldMetrics(await (await fetch(page)).text()))
+        told.set(name, new Set([...(told.get(name) ?? []), ...labels]))
+    const asked = askedMetrics()
+    expect(asked.length).to.be.greaterThan(30)
+    for (const { name, labels } of asked) {
+      expect([...told.keys()], 'metrics').to.include(name)
+      // One that has counted nothing yet shows none of its labels.
+      const known = told.get(name)!
+      if (known.size > 0) expect([...known], `labels of ${name}`).to.include.members(labels)
+    }
+  })
+
+  it('show at the broker one connection a service, of several channels and a heartbeat of 60 s, and ten messages ahead', async () => {
+    const asked = async (what: string): Promise<any[]> => {
+      const answer = await fetchManagement(system.endpoints.amqp_management, what)
+      return (await answer.json()) as any[]
+    }
+    const names = ['agents', 'api', 'command-handler', 'event-relay', 'notifier', 'projector', 'saga-processor']
+    await until('the broker tells of all', async () => {
+      const connections = (await asked('connections')).filter(({ user_provided_name }) => user_provided_name)
+      expect(connections.map(({ user_provided_name }) => user_provided_name).sort()).to.deep.equal(names)
+      for (const { user_provided_name, vhost, timeout, channels } of connections) {
+        expect([user_provided_name, vhost, timeout]).to.deep.equal([user_provided_name, '/', 60])
+        expect(channels, user_provided_name).to.be.at.least(user_provided_name === 'api' ? 1 : 2) // it publishes when asked to
+      }
+      return true
+    })
+    const consumers = (await asked('consumers')).filter(({ queue }) => /^\w+(-\w+)?\./.test(queue.name))
+    const work = consumers.filter(({ queue }) => !/^projector[.]|^amq[.]|[.]dlq$/.test(queue.name))
+    expect(work.length).to.be.greaterThan(40)
+    for (const { queue, prefetch_count, ack_required } of work)
+      expect([queue.name, prefetch_count, ack_required]).to.deep.equal([queue.name, 10, true])
+    for (const family of ['agent', 'knowledge', 'pattern', 'notification'])
+      expect(work.map(({ queue }) => queue.name)).to.include(`${family}.events`)
+  })
+
   it('show events that wait while the projector is gone, that it is gone, and that they are done when it is back', async () => {
     await system.stack.processes().get('projector')!.stop()
     const client = freshClient()
@@ -82,3 +131,9 @@ describe('the figures of a whole running system', function () {
     )
   })
 })
+
+const fetchManagement = (url: string | null, what: string): Promise<Response> => {
+  const { origin, username, password } = new URL(url ?? '')
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+  return fetch(`${origin}/api/${what}`, { headers: { authorization } })
+}

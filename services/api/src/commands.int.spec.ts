@@ -263,7 +263,7 @@ describe('a command that cannot be taken', () => {
 })
 
 describe('with servers away, the API', () => {
-  it('answers 503 soon without the broker, and the command is not known', () =>
+  it('answers 503 soon without the broker, and the command is not known; what can be read is read', () =>
     withHouse(async (house) => {
       house.toBroker.sever()
       const began = Date.now()
@@ -273,11 +273,14 @@ describe('with servers away, the API', () => {
       expect(answer.json<{ code: string }>().code).to.match(/^broker\//)
       expect(Date.now() - began).to.be.lessThan(3_000)
       expect((await get(house, '/commands/key-1')).statusCode).to.equal(404)
+      expect((await get(house, '/journeys')).statusCode).to.equal(200)
       expect((await house.app.inject('/health')).statusCode).to.equal(200)
       const ready = await house.app.inject('/ready')
       expect(ready.statusCode).to.equal(503)
       expect(ready.json<{ checks: object }>().checks).to.deep.include({ database: { ok: true } })
       house.toBroker.mend()
+      const accepted = () => post(house, '/journeys', body, { 'idempotency-key': 'key-1' })
+      await eventually('commands are taken again', async () => (await accepted()).statusCode === 202)
     }))
 
   it('answers 503 within its limit while the broker keeps silent', () =>

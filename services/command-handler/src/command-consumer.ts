@@ -10,7 +10,7 @@ export const createCommandConsumer =
   async (message) => {
     const read = readCommand(incomingOf(message))
     const stop = meters.handling.startTimer({ type: read.command.type })
-    const answer = await handle(read)
+    const answer = await handle(read, () => (message.fate = 'duplicate'))
     stop()
     meters.commands.inc({ type: read.command.type, status: answer.status })
     await reply(message, answer)

@@ -100,11 +100,23 @@ describe('the command-handler', () => {
     const asked = await house.publish('journey.start', command, { expiration: '1' })
     const dead = deadLetterQueueOf(commandQueue)
     await eventually('the broker gives it up', async () => (await house.broker.depth(dead)) === 1)
+    const letterThere = await house.broker.channel.get(dead)
+    if (!letterThere) throw new Error('the dead letter is gone')
+    house.broker.channel.nack(letterThere)
+    const [death] = letterThere.properties.headers?.['x-death'] ?? []
     await house.startAgain()
     const answer = await house.answerOf(asked)
     expect(answer).to.deep.include({ command_id: command.command_id, command_type: 'journey.start', status: 'failed' })
     const letter = (await house.deadLetters()).find(({ command_id }) => command_id === command.command_id)
     expect(letter).to.deep.include({ reason: 'expired', state: 'open', client_id: command.data.client_id })
+    expect(letter).to.deep.include({
+      queue: death!.queue,
+      exchange: death!.exchange,
+      routing_key: death!['routing-keys'][0],
+      attempts: 0,
+    })
+    for (const at of [letter!.first_at, letter!.last_at])
+      expect(Date.parse(at) / 1000).to.equal((death!.time as unknown as { value: number }).value)
     expect(answer.error?.code).to.equal(letter!.code)
     expect(await house.broker.depth(dead)).to.equal(0)
     const again = await house.ask('journey.start', command)

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
-import { exchanges, toBus, type Stored } from '@journey/contracts'
+import { deadLetterQueueOf, exchanges, familyQueue, receivedFamilies, toBus, type Stored } from '@journey/contracts'
 import * as examples from '@journey/contracts/testing'
 import { eventually } from '@journey/messaging/testing'
 import { openHouse, type House } from './testing/house.js'
@@ -39,6 +39,7 @@ describe('what others publish onto journey.events', () => {
     ['the first example', agentCreated()],
     ['the second example', knowledgeShared()],
     ['a type without a schema of its own', { ...agentCreated(), event_type: 'notification.sent' }],
+    ['a change of an agent', { ...agentCreated(), event_type: 'agent.updated' }],
     ['a learned pattern', { ...agentCreated(), event_type: 'pattern.learned' }],
   ] as const)
     it(`records ${what} as it is, under its own id`, async () => {
@@ -100,6 +101,18 @@ describe('what others publish onto journey.events', () => {
     const later = { ...knowledgeShared(), event_version: '2.0' }
     await publish(later)
     expect(await letterOf(later.event_id)).to.deep.include({ reason: 'unsupported_version' })
+  })
+
+  it('keeps what nobody can read as a dead letter of the family’s own queue, in each family', async () => {
+    for (const family of receivedFamilies) {
+      const poison = `no event of ${family}, ${randomUUID()}`
+      await house.broker.publish(exchanges.events.name, `${family}.poisoned`, Buffer.from(poison))
+      const letter = await letterOf(poison)
+      const told = { queue: familyQueue(family), type: `${family}.poisoned`, reason: 'malformed', attempts: 1 }
+      expect(letter).to.deep.include({ ...told, state: 'open' })
+      expect(letter.body.toString()).to.equal(poison)
+      expect(await house.broker.depth(deadLetterQueueOf(familyQueue(family)))).to.equal(0)
+    }
   })
 
   it('lets our own events go by, and takes no claim on a place of ours', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { CommandAnswer } from '@journey/contracts'
 import { emptied, withReadModel } from '../testing/database.js'
-import { areHeld, claim, settle, settleAll, type Claim } from './outcomes.js'
+import { areHeld, claim, purge, settle, settleAll, type Claim } from './outcomes.js'
 
 const claimOf = (commandId: string, over: Partial<Claim> = {}): Claim => ({
   commandId,
@@ -127,6 +127,29 @@ describe('the outcomes of commands', () => {
     expect(await settle(db, { ...answerOf('a', { events: [] }), claimedBy: 'first' })).to.equal(undefined)
     expect(await settle(db, { ...answerOf('a'), claimedBy: 'first' })).to.deep.equal(answerOf('a'))
     expect(await settle(db, failed)).to.deep.equal(answerOf('a'))
+  })
+
+  it('are kept for their time from when they were settled, which may be long after they came, and go then', async () => {
+    const { db } = database()
+    const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString()
+    const ids = ['old', 'young', 'retried later', 'open']
+    await claim(
+      db,
+      ids.map((id) => claimOf(id)),
+    )
+    await settleAll(db, [answerOf('old'), answerOf('young')])
+    // A dead letter that lay for days, until somebody retried it just now.
+    await settle(db, answerOf('retried later', { status: 'failed', events: [], error: refusal }))
+    const came = (id: string, at: string) =>
+      db.updateTable('commands').set({ received_at: at, settled_at: at }).where('command_id', '=', id).execute()
+    for (const id of ['old', 'retried later', 'open']) await came(id, hoursAgo(24.1))
+    await came('young', hoursAgo(23.9))
+    await claim(db, [claimOf('retried later')])
+    await settle(db, answerOf('retried later', { status: 'rejected', stream: null, events: [], error: refusal }))
+    expect(await purge(db, 24)).to.equal(1)
+    const left = await db.selectFrom('commands').select('command_id').execute()
+    expect(left.map(({ command_id }) => command_id)).to.have.members(['young', 'retried later', 'open'])
+    expect(await purge(db, 24)).to.equal(0)
   })
 
   it('lets several claim and settle the same commands at once, in whatever order', async () => {

@@ -174,8 +174,12 @@ export const settleAll = async (
 export const settle = async (db: Kysely<Tables>, answer: Settlement): Promise<CommandAnswer | undefined> =>
   (await settleAll(db, [answer]))[0]
 
-/** Removes settled commands older than this many hours, at most `limit` of them; returns how many went. */
+/**
+ * Removes outcomes that were settled more than this many hours ago, at most `limit` of them; returns how many went. A command may be
+ * settled long after it came, when it was a dead letter in between. That it came before is asked for the index.
+ */
 export const purge = async (db: Kysely<Tables>, olderThanHours: number, limit = 10_000): Promise<number> => {
+  const before = sql<Instant>`now() - make_interval(hours => ${olderThanHours})`
   const result = await db
     .deleteFrom('commands')
     .where('command_id', 'in', (query) =>
@@ -183,7 +187,8 @@ export const purge = async (db: Kysely<Tables>, olderThanHours: number, limit = 
         .selectFrom('commands')
         .select('command_id')
         .where('status', '<>', 'pending')
-        .where('received_at', '<', sql<Instant>`now() - make_interval(hours => ${olderThanHours})`)
+        .where('settled_at', '<', before)
+        .where('received_at', '<', before)
         .limit(limit),
     )
     .executeTakeFirst()

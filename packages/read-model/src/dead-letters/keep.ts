@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { sql, type Kysely, type Transaction } from 'kysely'
-import { commandQueue, type CommandAnswer } from '@journey/contracts'
+import { commandQueue, exchanges, type CommandAnswer } from '@journey/contracts'
 import { journeyStream, type JsonObject } from '@journey/domain'
 import { inBatches } from '@journey/runtime'
 import { settleAll } from '../commands/outcomes.js'
@@ -105,6 +105,10 @@ const workWithoutClient = ({ queue, body }: Letter): string | undefined => {
   return clientId === undefined ? workId : undefined
 }
 
+/** Events are published under their type, so an unreadable one is found by it, too. */
+const keyOfEvent = ({ original: { exchange, routing_key: key } }: Letter): string | undefined =>
+  exchange === exchanges.events.name ? key : undefined
+
 const rowOf = ({ letter, command }: Kept, clients: ReadonlyMap<string, string>) => {
   const { headers, ...properties } = letter.properties
   const remains = remainsOf(letter.body)
@@ -115,7 +119,7 @@ const rowOf = ({ letter, command }: Kept, clients: ReadonlyMap<string, string>) 
     exchange: textOf(letter.original.exchange),
     routing_key: textOf(letter.original.routing_key),
     message_id: textOrNull(letter.properties.messageId),
-    type: textOrNull(command?.type ?? letter.properties.type ?? remains.type),
+    type: textOrNull(command?.type ?? letter.properties.type ?? remains.type ?? keyOfEvent(letter)),
     body: letter.body,
     properties: storable(properties) as JsonObject,
     headers: storable({ ...headers, 'x-dead-original': letter.original }) as JsonObject,

@@ -1,3 +1,4 @@
+import { familyQueue, receivedFamilies } from '@journey/contracts'
 import type { Backlog } from '@journey/event-store'
 import type { ServiceReport } from '@journey/read-model'
 import type { QueueFigures } from './queues.js'
@@ -31,11 +32,14 @@ export const lagsOf = (
     ...seriesOf(alive, 'journey_bus_lag_seconds').map(({ labels }) => String(labels.queue)),
     ...(queues.status === 'known' ? queues.items.map(({ queue }) => queue) : []),
   ])
-  const names = [...consumed].filter((queue) => isWorkQueue.test(queue)).sort(byName)
+  const names = [...consumed].filter((queue) => isOfOthers(queue) || isWorkQueue.test(queue)).sort(byName)
   return [lagOfRelay(relay), ...names.map((queue) => lagOf(queue, queues, reports))]
 }
 
 const isWorkQueue = /^(command-handler|projector|saga-processor|notifier)\.(?!.*\.(dlq|retry\..+)$)/
+/** What others publish, which the command-handler records; the queue of an agent may have a similar name. */
+const isOfOthers = (queue: string): boolean => receivedFamilies.some((family) => familyQueue(family) === queue)
+const consumerOf = (queue: string): string => (isOfOthers(queue) ? 'command-handler' : queue.split('.')[0]!)
 const byName = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true })
 
 const lagOfRelay = (relay: Told<Backlog>): Lag => {
@@ -60,7 +64,7 @@ const lagOf = (
   // What the broker tells is up to 5 s old: messages that a consumer has in hand are there whatever it says.
   const events = found ? Math.max(found.ready + found.unacknowledged, inHand ?? 0) : null
   const consumers = found?.consumers ?? null
-  const whose = { consumer: queue.split('.')[0]!, queue, events, at_least: false, consumers }
+  const whose = { consumer: consumerOf(queue), queue, events, at_least: false, consumers }
   const unknown = (reason: string): Lag => ({ ...whose, seconds: null, reason })
   if (told !== undefined && (told > 0 || events === 0 || consumers !== 0))
     return { ...whose, seconds: Math.round(told * 100) / 100, reason: events === null ? reasonOf(queues) : null }

@@ -78,13 +78,15 @@ describe('the stats', () => {
       const { broker } = house
       const { channel } = broker
       await channel.assertQueue('projector.events.0')
-      await channel.assertQueue('saga-processor.events.retry.5s')
+      for (const queue of ['saga-processor.events.retry.5s', 'knowledge.events', 'agent.somebody'])
+        await channel.assertQueue(queue)
+      await broker.publish('', 'knowledge.events', {})
       for (let n = 0; n < 7; n++) await broker.publish('', 'projector.events.0', { n })
       for (let n = 0; n < 3; n++) await broker.publish('', 'saga-processor.events.retry.5s', { n })
       const stats = await statsWith(house, 'the depths', ({ queues, retries, lags }) => {
         const items = queues.status === 'known' ? queues.items : []
         const isDeep = items.some(({ queue, ready }) => queue === 'projector.events.0' && ready === 7)
-        const isAsked = lags.some(({ reason }) => reason === 'nobody consumes this queue')
+        const isAsked = lags.filter(({ reason }) => reason === 'nobody consumes this queue').length === 2
         return isDeep && isAsked && retries.status === 'known' && retries.items[0]?.waiting === 3
       })
       expect(known(stats.retries).items).to.deep.equal([{ queue: 'saga-processor.events', delay: '5s', waiting: 3 }])
@@ -92,7 +94,11 @@ describe('the stats', () => {
         ...{ consumer: 'projector', queue: 'projector.events.0', events: 7, at_least: false, seconds: null },
         ...{ consumers: 0, reason: 'nobody consumes this queue' },
       })
-      expect(stats.lags.map(({ queue }) => queue)).not.to.include('saga-processor.events.retry.5s')
+      expect(lagOf(stats, 'knowledge.events')).to.include({ consumer: 'command-handler', events: 1 })
+      expect(stats.lags.map(({ queue }) => queue)).not.to.include.oneOf([
+        'saga-processor.events.retry.5s',
+        'agent.somebody',
+      ])
     }))
 
   it('tell what services say of themselves: lag, breakers, rates, gaps healed, duplicates; and which fall silent', () =>
