@@ -116,7 +116,17 @@ export { rehearseApplying, type Rehearsed } from './projection/rehearsed.js'
 export { rehearse } from './rehearsal.js'
 export { reproject } from './projection/reproject.js'
 export { readModelConsumer } from './projection/consumer.js'
-export { applyBatch, parkUntried, retryParked, type Applied, type Consumer } from './gates/apply-batch.js'
+export {
+  applyBatch,
+  applySlice,
+  parkUntried,
+  retryParked,
+  type Applied,
+  type AppliedSlice,
+  type Batch,
+  type Consumer,
+  type Freed,
+} from './gates/apply-batch.js'
 export { appliedEvents, appliedRevision } from './gates/gates.js'
 export { figuresEveryMs, reportFigures, serviceReports, type ServiceReport } from './figures/figures.js'
 export { parkedOverview, parkedStreams } from './gates/parked.js'

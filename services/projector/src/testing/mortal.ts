@@ -2,7 +2,7 @@ import { ownedBy, projectorQueue, standingOf, topologyFor } from '@journey/contr
 import { createEventStore } from '@journey/event-store'
 import { createBatchConsumer, createConnection } from '@journey/messaging'
 import {
-  applyBatch,
+  applySlice,
   createDatabase,
   deathsOf,
   forgetBegun,
@@ -40,7 +40,7 @@ const connection = createConnection({
 })
 const handle = createProjector({
   apply: createApply({
-    apply: (events) => applyBatch(consumer, events),
+    apply: (batch) => applySlice(consumer, batch),
     park: (stream, events, why) => parkUntried(consumer, stream, events, why),
     begun: {
       deaths: (streams) => deathsOf(db, service, streams),
