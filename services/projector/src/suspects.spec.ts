@@ -89,4 +89,13 @@ describe('events that come again', () => {
     expect(told).to.include.members(['a@3', 'c@0'])
     expect(begun.size).to.equal(0)
   })
+
+  it('are no poison as long as they get on before each death, slice by slice', async () => {
+    let slices = 0
+    const { apply, told, begun } = setup(() => slices++ % 2 === 1)
+    let lives = 0
+    for (const again = all('a'); lives < 10; lives++) while (await ends(apply(batchOf([of('a', 9)]), again)));
+    expect(told).to.deep.equal(Array(10).fill('a@9'))
+    expect(begun.get('a')).to.equal(1)
+  })
 })
