@@ -43,6 +43,7 @@ export type {
   DeadLetterTry,
 } from './dead-letters/table.js'
 export { attemptNextDelivery, type Attempted, type DeliveryVerdict, type DueDelivery } from './deliveries/attempt.js'
+export { hearDeliveries } from './deliveries/hear.js'
 export { storeDelivery, type NewDelivery } from './deliveries/store.js'
 export type { DeliveriesTable, DeliveryRow, DeliveryTry } from './deliveries/table.js'
 export type { DispatchesTable, DispatchRow } from './dispatches/table.js'
