@@ -52,15 +52,15 @@ export const createCourier = (options: CourierOptions): Part & { ring(): void } 
   }
 
   const attempt = async (): Promise<Attempted> => {
-    let isClaimed = false
+    let claimed = 0
     try {
       return await attemptNext(() => {
-        isClaimed = true
+        claimed++
         underWay++
         ring()
       })
     } finally {
-      if (isClaimed) underWay--
+      underWay -= claimed
     }
   }
 

@@ -27,15 +27,15 @@ const sizeOf = (events: readonly UnitOfWork.Event[]): number =>
 /** Does a unit of work with outputs that repeat the users, and tells how large its appends were. */
 const done = (creation: UnitOfWork.Creation, users: string[]) => {
   const sizes: number[] = []
-  let events: UnitOfWork.Event[] = []
+  const events: UnitOfWork.Event[] = []
   const decide = (command: UnitOfWork.Command) => {
     const decided = UnitOfWork.decide(command, UnitOfWork.fold(events), context)
     sizes.push(sizeOf(decided))
-    events = [...events, ...decided]
+    events.push(...decided)
   }
   decide({ type: 'unit_of_work.create', data: creation })
-  for (let seen = 0; seen < events.length; seen++) {
-    const event = events[seen]!
+  // What is decided meanwhile comes along.
+  for (const event of events) {
     if (event.type !== 'TaskExecutionStarted') continue
     const { work_id, task_id, attempt, token } = event.data
     const planned = creation.plan.tasks.find((one) => one.task_id === task_id)!
