@@ -94,7 +94,7 @@ for (const encryption of [undefined, { key: Buffer.alloc(32, 7).toString('base64
             expect(await actualRows(db)).to.deep.equal(expectedRows(log))
           },
         ),
-        { numRuns: encryption ? 15 : 60 },
+        { numRuns: encryption ? 15 : 45 },
       )
     })
   })
