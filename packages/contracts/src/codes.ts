@@ -136,6 +136,7 @@ export const codes = {
   'broker/paused': 'The consumers of the service were paused by a broadcast; broadcast resume.',
   'broker/binding_missing': 'A queue would not hear events. None are published until its binding is back.',
   'broker/stopped': 'The connection was stopped.',
+  'projection/interrupted': 'The queue was lost or let go while a gap was healed; it goes on where it was.',
   'event-store/away': 'EventStoreDB cannot be reached; the outcome of an append is unknown, and repeating is safe.',
   'archive/away': 'The place of the archive cannot be reached, refuses us, or is full; the job waits and goes on.',
   'event-store/access_denied': 'EventStoreDB refuses our user.',

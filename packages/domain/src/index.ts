@@ -53,5 +53,5 @@ export {
   type TaskConfig,
   type TemplateConfig,
 } from './plan/catalog.js'
-export { doneTasks, gateWork, rollbackWork, setupWork } from './plan/works.js'
+export { checkInput, doneTasks, gateWork, rollbackWork, setupWork } from './plan/works.js'
 export { retryDelay } from './unit-of-work/retry.js'

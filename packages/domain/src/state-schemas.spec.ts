@@ -64,7 +64,7 @@ describe('the states that snapshots hold', () => {
     const shapes = Object.fromEntries(Object.entries(states()).map(([schema, all]) => [schema, shapeOf(all)]))
     expect(shapes).to.deep.equal({
       'journey-v1': 'e39ca646de6c99e9',
-      'unit_of_work-v1': 'fc79628d8b8c6cbd',
+      'unit_of_work-v1': '729dd443087ab27d',
       'agent-v1': 'c3a9ace2a627dabd',
     })
   })

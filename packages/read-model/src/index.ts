@@ -43,6 +43,7 @@ export type {
   DeadLetterTry,
 } from './dead-letters/table.js'
 export { attemptNextDelivery, type Attempted, type DeliveryVerdict, type DueDelivery } from './deliveries/attempt.js'
+export { hearDeliveries } from './deliveries/hear.js'
 export { storeDelivery, type NewDelivery } from './deliveries/store.js'
 export type { DeliveriesTable, DeliveryRow, DeliveryTry } from './deliveries/table.js'
 export type { DispatchesTable, DispatchRow } from './dispatches/table.js'
@@ -116,7 +117,17 @@ export { rehearseApplying, type Rehearsed } from './projection/rehearsed.js'
 export { rehearse } from './rehearsal.js'
 export { reproject } from './projection/reproject.js'
 export { readModelConsumer } from './projection/consumer.js'
-export { applyBatch, parkUntried, retryParked, type Applied, type Consumer } from './gates/apply-batch.js'
+export {
+  applyBatch,
+  applySlice,
+  parkUntried,
+  retryParked,
+  type Applied,
+  type AppliedSlice,
+  type Batch,
+  type Consumer,
+  type Freed,
+} from './gates/apply-batch.js'
 export { appliedEvents, appliedRevision } from './gates/gates.js'
 export { figuresEveryMs, reportFigures, serviceReports, type ServiceReport } from './figures/figures.js'
 export { parkedOverview, parkedStreams } from './gates/parked.js'

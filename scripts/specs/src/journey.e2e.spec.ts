@@ -111,11 +111,18 @@ describe('a client’s journey through the whole system', () => {
     }
   })
 
-  it('goes all the way with parameters as large as a command may bring', async () => {
-    const client = freshClient('large')
+  it('goes all the way with parameters as large as a command may bring, or as many users as its agents can answer with', async () => {
+    const [client, crowded] = [freshClient('large'), freshClient('crowded')]
     await start(system, client, { ...approved, large: 'x'.repeat(255 * 1024) })
-    await untilSetUp(system, client)
-    expect((await system.get(`/dead-letters?client_id=${client}`)).body.items).to.deep.equal([])
+    const users = Array.from({ length: 620 }, (_, n) => `${n}-`.padEnd(320, 'x')) // 196 KiB
+    await system.bus.command('journey.start', {
+      ...{ client_id: crowded, data_sources: ['jira'], parameters: approved },
+      users,
+    })
+    for (const one of [client, crowded]) {
+      await untilSetUp(system, one)
+      expect((await system.get(`/dead-letters?client_id=${one}`)).body.items).to.deep.equal([])
+    }
   })
 
   it('gives a repeated command its first answer, a refusal too, and refuses its id to another', async () => {

@@ -118,6 +118,10 @@ attempt), \`intent\`, \`client_id\`, \`stage\`, \`deadline\`, \`input\`, \`param
 \`agent.register\`, says every 10 s that it lives with \`agent.heartbeat\`, and answers each task with \`task.complete\` or \`task.fail\`,
 naming attempt and token. A result that comes after its attempt is over is recorded as late, and not applied.
 
+The \`input\` of a gate's check holds the criterion's parameters and what the journey brings (\`client_id\`, \`data_sources\`, \`connectors\`,
+\`users\`, \`pilot_cohort_size\`, \`contract_signed\`). Of the latter its event, \`task.execution_started\`, has \`client_id\` alone: the rest
+stands once for all checks in \`inputs\` of \`unit_of_work.created\`.
+
 ## Dead letters
 
 What can never be handled goes to \`journey.dlx\` with the key \`dlx.<queue>\` and keeps body, properties and headers; \`expiration\`,

@@ -1,6 +1,7 @@
 import { TaskFailure, type Task } from '@journey/agent'
 import { loadConfiguration } from '@journey/contracts'
 import {
+  checkInput,
   doneTasks,
   gateWork,
   intentsOf,
@@ -100,11 +101,12 @@ describe('the reference agents', () => {
 
   for (const stage of stages)
     it(`measure what passes the gate of ${stage}`, () => {
-      const { criteria = [], plan } = gateWork(catalog, visit(stage), 1, profile)
+      const creation = gateWork(catalog, visit(stage), 1, profile)
+      const { criteria = [], plan } = creation
       const outcomes = criteria.flatMap((criterion) => {
         const task = plan.tasks.find(({ task_id, kind }) => task_id === criterion.check_id && kind === 'agent')
         if (!task) return []
-        const { measurements } = outputOf(task.intent, { input: task.input })
+        const { measurements } = outputOf(task.intent, { input: checkInput(creation, task.input) })
         return [{ ...criterion, outcome: 'measured' as const, measurements: measurements as Measurement[] }]
       })
       const { verdict, exit_criteria_details } = judgeAll(outcomes)

@@ -38,6 +38,7 @@ import {
   begunIn,
   createDatabase,
   createKeepDeadLetter,
+  hearDeliveries,
   relayProofs,
   reportFigures,
   resolveRetried,
@@ -53,6 +54,7 @@ import {
   createRegistry,
   healthServer,
   inOrder,
+  inTheBackground,
   type Environment,
   type Log,
   type Part,
@@ -173,6 +175,16 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
       })
     }
     const courier = client && courierOf(crm, client)
+    const hearOthers = (courier: Courier): Part =>
+      inTheBackground('hearing of deliveries', (signal) =>
+        hearDeliveries({
+          url: settings.databaseUrl,
+          name: `${service} listener`,
+          heard: () => courier.ring(),
+          log,
+          signal,
+        }),
+      )
     const proofs = relayProofs(db)
     const hear = (queue: string, isReplay: boolean): Part =>
       createConsumer({
@@ -240,7 +252,7 @@ export const build = (settings: Readonly<Settings>, env: Environment): { service
         asPart('database', database),
         asPart('event store', store),
         reportFigures({ db, service, read: createFigures(registry), log }),
-        ...(client && courier ? [asPart('crm webhook client', client), courier] : []),
+        ...(client && courier ? [asPart('crm webhook client', client), courier, hearOthers(courier)] : []),
         connection,
         control,
         drain(notifierQueue),

@@ -1,7 +1,7 @@
 import type { Attempted } from '@journey/read-model'
 import { silentLog, unavailable } from '@journey/runtime'
 import { expect } from 'chai'
-import { createCourier, type CourierOptions } from './courier.js'
+import { createCourier, pauseAfterLook, type CourierOptions } from './courier.js'
 
 /** Answers each look in turn, the last one for ever, and says how many there were. */
 const withCourier = async (
@@ -38,8 +38,24 @@ const withCourier = async (
   }
 }
 
-const nothing: Attempted = { tried: false, againInMs: undefined }
+const nothing: Attempted = { tried: false, againInMs: undefined, inHand: 0 }
 const tried: Attempted = { tried: true }
+
+describe('the pause of a courier that can try nothing', () => {
+  const times = { lookEveryMs: 60_000, watchEveryMs: 2_000 }
+
+  it('is long when nobody has anything in hand, and no longer than until the next is due', () => {
+    expect(pauseAfterLook({ tried: false, againInMs: undefined, inHand: 0 }, 0, times)).to.equal(60_000)
+    expect(pauseAfterLook({ tried: false, againInMs: 500, inHand: 0 }, 0, times)).to.equal(500)
+    expect(pauseAfterLook({ tried: false, againInMs: 500_000, inHand: 0 }, 0, times)).to.equal(60_000)
+  })
+
+  it('is short while others have something in hand, which what is under way here is not', () => {
+    expect(pauseAfterLook({ tried: false, againInMs: undefined, inHand: 3 }, 2, times)).to.equal(2_000)
+    expect(pauseAfterLook({ tried: false, againInMs: 50_000, inHand: 1 }, 0, times)).to.equal(2_000)
+    expect(pauseAfterLook({ tried: false, againInMs: undefined, inHand: 2 }, 2, times)).to.equal(60_000)
+  })
+})
 
 describe('a courier', () => {
   it('goes on as long as something is due', () => withCourier([tried, tried, tried, nothing], (_, looked) => looked(4)))
@@ -72,10 +88,19 @@ describe('a courier', () => {
   })
 
   it('looks again when a pause is over', () =>
-    withCourier([{ tried: false, againInMs: 1 }, nothing], (_, looked) => looked(2)))
+    withCourier([{ ...nothing, againInMs: 1 }, nothing], (_, looked) => looked(2)))
 
   it('looks now and then for what another left behind', () =>
     withCourier([nothing], (_, looked) => looked(3), { lookEveryMs: 1 }))
+
+  it('looks more often while another has something in hand', () =>
+    withCourier(
+      [{ ...nothing, inHand: 1 }, { ...nothing, againInMs: 50_000, inHand: 1 }, nothing],
+      (_, looked) => looked(3),
+      {
+        watchEveryMs: 1,
+      },
+    ))
 
   it('goes on after the database was away', () =>
     withCourier([unavailable('database/away', 'away'), new Error('a bug'), tried, nothing], (_, looked) => looked(4)))

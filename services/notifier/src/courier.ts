@@ -7,20 +7,24 @@ export type CourierOptions = {
   /** How many deliveries are under way at once. */
   concurrency: number
   log: Log
-  /** How long a courier that knows of nothing due looks away: time for another instance to leave something behind. */
+  /** How long a courier that knows of nothing due looks away. */
   lookEveryMs?: number
+  /** How long while another instance has something in hand, which it may leave behind. */
+  watchEveryMs?: number
   /** After an error; doubles up to 10 s. */
   firstDelayMs?: number
 }
 
 /**
  * Sends what is due, as soon as it is due: at its start what an earlier life left, then whenever told of something new, and
- * when a pause is over. Asks the database at those moments only. `stop()` waits for attempts under way.
+ * when a pause is over. Asks the database at those moments only, and now and then as long as another instance has something in hand: it
+ * may die. `stop()` waits for attempts under way.
  */
 export const createCourier = (options: CourierOptions): Part & { ring(): void } => {
-  const { attemptNext, concurrency, log, lookEveryMs = 60_000, firstDelayMs = 250 } = options
+  const { attemptNext, concurrency, log, lookEveryMs = 60_000, watchEveryMs = 2_000, firstDelayMs = 250 } = options
   let rung = bell()
   let isStopping = false
+  let underWay = 0
   let working: Promise<unknown> | undefined
 
   const ring = (): void => {
@@ -33,9 +37,10 @@ export const createCourier = (options: CourierOptions): Part & { ring(): void } 
     for (let failures = 0; !isStopping;) {
       const { heard } = rung // before looking, so that nothing stored meanwhile is missed
       try {
-        const found = await attemptNext(ring)
+        const found = await attempt()
         failures = 0
-        if (!found.tried) await pause(Math.min(found.againInMs ?? lookEveryMs, lookEveryMs), heard)
+        if (found.tried) continue
+        await pause(pauseAfterLook(found, underWay, { lookEveryMs, watchEveryMs }), heard)
       } catch (error) {
         failures++
         const fields = { err: error, code: codeOf(error), failures }
@@ -43,6 +48,19 @@ export const createCourier = (options: CourierOptions): Part & { ring(): void } 
         else if (failures === 1) log.warn(fields, 'deliveries wait')
         await pause(Math.min(firstDelayMs * 2 ** (failures - 1), 10_000), undefined)
       }
+    }
+  }
+
+  const attempt = async (): Promise<Attempted> => {
+    let claimed = 0
+    try {
+      return await attemptNext(() => {
+        claimed++
+        underWay++
+        ring()
+      })
+    } finally {
+      underWay -= claimed
     }
   }
 
@@ -71,6 +89,13 @@ export const createCourier = (options: CourierOptions): Part & { ring(): void } 
     },
   }
 }
+
+/** How long to look away when nothing can be tried; not for as long as usual when others have something in hand beside what is under way here. */
+export const pauseAfterLook = (
+  { againInMs = Infinity, inHand }: Extract<Attempted, { tried: false }>,
+  underWay: number,
+  { lookEveryMs, watchEveryMs }: { lookEveryMs: number; watchEveryMs: number },
+): number => Math.min(againInMs, inHand > underWay ? watchEveryMs : lookEveryMs)
 
 const bell = (): { heard: Promise<void>; ring: () => void } => {
   let ring!: () => void

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { deadLetterQueueOf, exchanges, notifierQueue, notifierReplayQueue, type Proofs } from '@journey/contracts'
 import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createSink, type Answer, type Received, type Sink } from '@journey/integrations/testing'
-import { eventually, openTestBroker, type TestBroker } from '@journey/messaging/testing'
+import { eventually, openTestBroker, startProcess, type TestBroker } from '@journey/messaging/testing'
 import { createDatabase, relayProofs, storeDelivery, type Database, type DeliveryRow } from '@journey/read-model'
 import { testReadModel } from '@journey/read-model/testing'
 import { readSettings, silentLog, type Environment } from '@journey/runtime'
@@ -333,6 +333,41 @@ describe('a notifier that died', () => {
       },
     )
   })
+})
+
+describe('two notifiers, one of which is killed', () => {
+  it('have what it had in hand sent by the other within seconds, and nothing else again', () =>
+    withSink(undefined, async ({ env, start, publish, rows }, sink, crm) => {
+      const unanswering = await createSink(() => undefined)
+      await start({ ...crm, CRM_WEBHOOK_CONCURRENCY: '1' })
+      const doomed = await startProcess(main, {
+        ...(env as Record<string, string>),
+        ...{ CRM_WEBHOOK_URL: unanswering.url, CRM_WEBHOOK_SECRET: secret, CRM_WEBHOOK_CONCURRENCY: '1' },
+        ...{ LOG_LEVEL: 'info', JOURNEY_HEALTH_PORT: '0' },
+      })
+      try {
+        // Either may take the next one, so until the doomed one has; what the other took is done by then.
+        let published = 0
+        while (unanswering.received.length === 0) {
+          await publish(promoted(`client-${published++}`))
+          await eventually('it taken', () => unanswering.received.length + sink.received.length === published)
+        }
+        await eventually('the others delivered', async () => {
+          const states = (await rows()).map(({ state }) => state)
+          return states.filter((state) => state === 'delivered').length === published - 1
+        })
+        await doomed.kill()
+        await eventually('all delivered', async () => (await rows()).every(({ state }) => state === 'delivered'))
+        const [left] = idsOf(unanswering.received)
+        const ids = (await rows()).map(({ delivery_id }) => delivery_id)
+        expect(idsOf(sink.received)).to.have.members(ids)
+        expect(idsOf(sink.received).at(-1)).to.equal(left)
+        expect((await rows()).map(({ attempts }) => attempts)).to.deep.equal(Array(published).fill(1))
+      } finally {
+        await doomed.kill()
+        await unanswering.stop()
+      }
+    }))
 })
 
 describe('a notifier that loses its database while sending', () => {

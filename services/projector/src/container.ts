@@ -22,7 +22,7 @@ import {
 } from '@journey/messaging'
 import {
   activeByStage,
-  applyBatch,
+  applySlice,
   createDatabase,
   createKeepDeadLetter,
   deathsOf,
@@ -54,7 +54,6 @@ import {
   createFigures,
   createRegistry,
   healthServer,
-  inBatches,
   inOrder,
   inTheBackground,
   type Log,
@@ -153,7 +152,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
     )
     const handle = createProjector({
       apply: createApply({
-        apply: (events) => applyBatch(consumer, events),
+        apply: (batch) => applySlice(consumer, batch),
         park: (stream, events, why) => parkUntried(consumer, stream, events, why),
         begun: {
           deaths: (streams) => deathsOf(db, service, streams),
@@ -171,11 +170,6 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
       now,
       log,
     })
-    // What several queues bring at the same moment is one transaction: it costs about what that of one queue does.
-    const handleTogether = inBatches<readonly Message[]>({ most: 64, atOnce: 2 }, async (batches) => {
-      await handle(batches.flat())
-      return batches.map(() => undefined)
-    })
     const consumerOf = (queue: string): Part =>
       createBatchConsumer({
         connection,
@@ -184,7 +178,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         prefetch: 2 * settings.maxBatch,
         maxBatch: settings.maxBatch,
         lingerMs: settings.lingerMs,
-        handle: handleTogether,
+        handle,
         until: async () => {
           await Promise.all([database.check(), store.check()])
         },

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Summary, type Registry } from 'prom-client'
 import { stages, type StageId } from '@journey/domain'
-import type { Applied, CurrentStage, Step } from '@journey/read-model'
+import type { AppliedSlice, CurrentStage, Step } from '@journey/read-model'
 import type { Log } from '@journey/runtime'
 
 export type ProjectorMeters = ReturnType<typeof createProjectorMeters>
@@ -186,7 +186,7 @@ export const createProjectorMeters = (registry: Registry, counts: Counts, log: L
   return {
     /** @param commandTimes when the commands behind the events were sent, by event id; of events that the bus brought */
     applied: (
-      { applied, duplicates, healed, parked, results }: Applied<Step>,
+      { applied, duplicates, healed, parked, results }: AppliedSlice<Step>,
       commandTimes: ReadonlyMap<string, string> = new Map(),
     ): void => {
       events.inc({ outcome: 'applied' }, applied)

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { createProofs, fromBus, proofHeader, type AnyRecorded } from '@journey/contracts'
 import { retryMark, type DeadLetterCause } from '@journey/messaging'
 import { messageOf } from '@journey/messaging/testing'
-import type { Applied, Step } from '@journey/read-model'
+import type { AppliedSlice, Step } from '@journey/read-model'
 import { malformed, silentLog, unavailable } from '@journey/runtime'
 import { createProjector, type ProjectorPorts } from './projector.js'
 
@@ -42,11 +42,11 @@ const carrying = (told: unknown) => {
 const setup = (apply?: ProjectorPorts['apply'], standing: ProjectorPorts['standing'] = nowhere) => {
   const told: string[] = []
   const causes: DeadLetterCause[] = []
-  const none: Applied<Step> = { applied: 0, duplicates: 0, healed: 0, parked: 0, parkedNow: [], results: [] }
+  const none: AppliedSlice<Step> = { applied: 0, duplicates: 0, healed: 0, parked: 0, parkedNow: [], results: [] }
   const project = createProjector({
-    apply: (events: readonly AnyRecorded[], again) => {
-      told.push(`apply ${events.map(({ stream, revision }) => `${stream}@${revision}`).join(' ')}`)
-      return apply?.(events, again) ?? Promise.resolve([none])
+    apply: (batch, again) => {
+      told.push(`apply ${batch.events.map(({ stream, revision }) => `${stream}@${revision}`).join(' ')}`)
+      return apply?.(batch, again) ?? Promise.resolve([none])
     },
     proofs: () => Promise.resolve(proofs),
     standing: (claimed) => {
@@ -125,12 +125,83 @@ describe('a batch of event messages', () => {
   })
 })
 
+describe('a gap that is deeper than a slice', () => {
+  const none: AppliedSlice<Step> = { applied: 0, duplicates: 0, healed: 0, parked: 0, parkedNow: [], results: [] }
+  const of = (client: string, revision: number) =>
+    carrying(event({ data: { ...event().data, client_id: client } }, { stream: `journey-${client}`, revision }))
+  /** Takes so many slices for the streams of a client; another one's are through with the first. */
+  const deepFor = (client: string, slices: number): ProjectorPorts['apply'] => {
+    let left = slices
+    return ({ events }) => {
+      const behind = events.filter(({ stream }) => stream === `journey-${client}`)
+      const isDeep = behind.length > 0 && --left > 0
+      return Promise.resolve([{ ...none, ...(isDeep && { rest: { events: behind, freed: [] } }) }])
+    }
+  }
+
+  it('is healed a slice after the other before the batch is done, and what is applied is not applied again', async () => {
+    const { project, told } = setup(deepFor('deep', 3))
+    await project([of('deep', 9), of('other', 3)])
+    expect(told.filter((line) => line !== 'counted')).to.deep.equal([
+      'apply journey-deep@9 journey-other@3',
+      'apply journey-deep@9',
+      'apply journey-deep@9',
+    ])
+  })
+
+  it('keeps no other queue waiting', async () => {
+    const { project, told } = setup(deepFor('deep', 1_000))
+    const deep = project([of('deep', 9)])
+    await project([of('other', 3)])
+    expect(told.filter((line) => line !== 'counted').length).to.be.below(10)
+    await project([of('other', 4)])
+    await deep
+    expect(told.filter((line) => line.includes('deep'))).to.have.length(1_000)
+  })
+
+  it('has streams freed by the queue that brought what they waited for', async () => {
+    let isFirst = true
+    const freed = [{ stream: 'unit_of_work-w', by: 'journey-c' }]
+    const asked: unknown[] = []
+    const { project } = setup((batch) => {
+      asked.push(batch.freed)
+      const rest = isFirst && { rest: { events: [], freed } }
+      isFirst = false
+      return Promise.resolve([{ ...none, ...rest }])
+    })
+    await Promise.all([project([of('c', 0)]), project([of('other', 3)])])
+    expect(asked).to.deep.equal([[], freed])
+  })
+
+  it('is left between two slices when the channel is gone, and the batch is not done', async () => {
+    const gone = new AbortController()
+    const { project, told } = setup((batch) => {
+      gone.abort()
+      return Promise.resolve([{ ...none, rest: batch }])
+    })
+    let caught: unknown
+    await project([{ ...of('deep', 9), signal: gone.signal }]).catch((error: unknown) => (caught = error))
+    expect(caught).to.have.property('code', 'projection/interrupted')
+    expect(told).to.deep.equal(['apply journey-deep@9', 'counted'])
+  })
+
+  it('closes the dead letter that showed it once it is healed', async () => {
+    const { project, told } = setup(deepFor('deep', 2))
+    const mended = randomUUID()
+    const message = of('deep', 9)
+    const headers = { ...message.properties.headers, ...retryMark({ id: mended, retry: 1 }) }
+    await project([{ ...message, properties: { ...message.properties, headers } }])
+    expect(told.filter((line) => line.startsWith('resolved'))).to.deep.equal([`resolved ${mended} 1`])
+    expect(told.at(-1)).to.equal(`resolved ${mended} 1`)
+  })
+})
+
 describe('a message without a proof of the relay', () => {
   const recorded = (over: object): AnyRecorded => ({ ...fromBus(forged(event()).body), ...over })
 
   it('has the event applied that stands where it says, after those with a proof', async () => {
     const applied: AnyRecorded[] = []
-    const apply = (events: readonly AnyRecorded[]) => {
+    const apply: ProjectorPorts['apply'] = ({ events }) => {
       applied.push(...events)
       return Promise.resolve([])
     }

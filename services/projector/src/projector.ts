@@ -1,13 +1,13 @@
 import type { AnyRecorded, Proofs } from '@journey/contracts'
 import { readEvent } from '@journey/handlers'
 import { retriedOf, type DeadLetterCause, type Message, type Retried } from '@journey/messaging'
-import type { Applied, Step } from '@journey/read-model'
-import { codeOf, familyOf, messageOf, type Log } from '@journey/runtime'
+import type { AppliedSlice, Batch, Freed, Step } from '@journey/read-model'
+import { codeOf, familyOf, inBatches, messageOf, unavailable, type Log } from '@journey/runtime'
 import type { ProjectorMeters } from './meters.js'
 
 export type ProjectorPorts = {
-  /** Applies events, as `createApply` makes it; told the streams that a message came again for. */
-  apply: (events: readonly AnyRecorded[], again: ReadonlySet<string>) => Promise<Applied<Step>[]>
+  /** Applies a slice of a batch, as `createApply` makes it; told the streams that a message came again for. */
+  apply: (batch: Batch, again: ReadonlySet<string>) => Promise<AppliedSlice<Step>[]>
   proofs: () => Promise<Proofs>
   /** Reads from the event store what an unproven message tells of; `anyStandingOf`. @throws malformed `event/foreign` */
   standing: (claimed: AnyRecorded) => Promise<AnyRecorded>
@@ -25,19 +25,56 @@ export type ProjectorPorts = {
 type Heard = { message: Message; event: AnyRecorded }
 type Unreadable = { message: Message; error: unknown }
 
-/** Readings of the event store under way at once for messages without a proof. */
-const lookedUpAtOnce = 16
+/** What one queue brought, as far as it is not applied yet; `streams` are all that it brought anything of. */
+type Load = { heard: readonly Heard[]; freed: readonly Freed[]; streams: ReadonlySet<string> }
+
+/** Readings of the event store under way at once for messages without a proof, of each queue. */
+const lookedUpAtOnce = 8
 
 /**
- * Handles a batch of event messages: what can be read is applied in one transaction, what cannot goes to the dead letters after
- * that. Rejects when a server is away; then nothing was applied, or what was is a duplicate the next time.
+ * Handles a batch of event messages of one queue: what can be read is applied, what cannot goes to the dead letters after that. What
+ * several queues bring at the same moment is one transaction: it costs about what that of one queue does. Where the bus left a gap that is
+ * deeper than a slice, the queue goes on slice by slice, beside the others; so no queue waits for the gap of another one.
+ * Rejects when a server is away, or when its channel is gone meanwhile: then the broker brings the messages again, and what was applied of
+ * them is a duplicate.
  *
  * What bears no proof of the relay is a hint and no more: the event that stands there in the event store is applied instead, once all
  * proven ones are, and a message that tells of none is a dead letter. Each takes one reading of one event.
  */
-export const createProjector =
-  ({ apply, proofs, standing, deadLetter, resolved, meters, service, now, log }: ProjectorPorts) =>
-  async (messages: readonly Message[]): Promise<void> => {
+export const createProjector = ({
+  apply,
+  proofs,
+  standing,
+  deadLetter,
+  resolved,
+  meters,
+  service,
+  now,
+  log,
+}: ProjectorPorts) => {
+  const applyTogether = inBatches<Load, Load | undefined>({ most: 64, atOnce: 2 }, async (loads) => {
+    const again = new Set<string>()
+    const commandTimes = new Map<string, string>()
+    for (const { message, event } of loads.flatMap(({ heard }) => heard)) {
+      if (message.redelivered) again.add(event.stream)
+      const { headers } = message.properties
+      if (typeof headers['command-at'] === 'string') commandTimes.set(event.id, headers['command-at'])
+    }
+    const events = loads.flatMap(({ heard }) => heard.map(({ event }) => event))
+    const freed = loads.flatMap((load) => load.freed)
+    const slices = await apply({ events, freed }, again)
+    for (const applied of slices) {
+      meters.applied(applied, commandTimes)
+      for (const { stream, first_revision, code, message } of applied.parkedNow)
+        log.error({ stream, revision: first_revision, code, reason: message }, 'a stream was put aside')
+      if (applied.healed > 0)
+        log.warn({ events: applied.healed }, 'events the bus did not bring were read from the store')
+    }
+    const rests = slices.flatMap(({ rest }) => rest ?? [])
+    return loads.map((load) => restOf(load, rests))
+  })
+
+  return async (messages: readonly Message[]): Promise<void> => {
     const proving = await proofs()
     const unreadable: Unreadable[] = []
     const proven: Heard[] = []
@@ -58,24 +95,12 @@ export const createProjector =
 
     async function applyAll(heard: readonly Heard[]): Promise<void> {
       if (heard.length === 0) return
-      const again = new Set<string>()
-      const commandTimes = new Map<string, string>()
-      const retried: Retried[] = []
-      for (const { message, event } of heard) {
-        if (message.redelivered) again.add(event.stream)
-        const { headers } = message.properties
-        if (typeof headers['command-at'] === 'string') commandTimes.set(event.id, headers['command-at'])
-        const mark = retriedOf(headers)
-        if (mark) retried.push(mark)
+      let load: Load | undefined = { heard, freed: [], streams: new Set(heard.map(({ event }) => event.stream)) }
+      while ((load = await applyTogether(load))) {
+        if (messages[0]?.signal.aborted)
+          throw unavailable('projection/interrupted', 'The queue was lost or let go while a gap was healed')
       }
-      const events = heard.map(({ event }) => event)
-      for (const applied of await apply(events, again)) {
-        meters.applied(applied, commandTimes)
-        for (const { stream, first_revision, code, message } of applied.parkedNow)
-          log.error({ stream, revision: first_revision, code, reason: message }, 'a stream was put aside')
-        if (applied.healed > 0)
-          log.warn({ events: applied.healed }, 'events the bus did not bring were read from the store')
-      }
+      const retried = heard.flatMap(({ message }) => retriedOf(message.properties.headers) ?? [])
       if (retried.length > 0) await resolved(retried)
     }
 
@@ -112,3 +137,12 @@ export const createProjector =
       log.error({ code, reason: messageOf(error), messageId: message.properties.messageId }, 'dead-lettered')
     }
   }
+}
+
+/** What is left of a queue's load: what is not reached yet of its own messages, and what it lets go on. */
+const restOf = ({ heard, streams }: Load, rests: readonly Batch[]): Load | undefined => {
+  const events = new Set(rests.flatMap((rest) => rest.events))
+  const freed = rests.flatMap((rest) => rest.freed).filter(({ by }) => streams.has(by))
+  const left = heard.filter(({ event }) => events.has(event))
+  return left.length > 0 || freed.length > 0 ? { heard: left, freed, streams } : undefined
+}

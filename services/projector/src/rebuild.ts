@@ -36,6 +36,8 @@ const lanes = 2
 /** With so few streams behind, the rest is done while everyone waits. */
 const fewBehind = 50
 const swapPauseMs = 200
+/** Of a stream that is far behind, so many events are held. */
+const readAtOnce = 500
 
 /**
  * Makes the whole read model anew from the streams, beside the live tables, and puts it in their place in one transaction.
@@ -60,7 +62,8 @@ export const createRebuild = ({ db, store, consumer, openGeneration, log }: Rebu
     }
     const catchUp = async (behind: readonly Behind[]): Promise<void> => {
       for (const { stream, from, to } of behind)
-        await apply(await store.read(stream, { from, maxCount: to - from + 1 }))
+        for (let next = from; next <= to; next += readAtOnce)
+          await apply(await store.read(stream, { from: next, maxCount: Math.min(readAtOnce, to - next + 1) }))
     }
     try {
       const after = goesOn && replay.position !== null ? BigInt(replay.position) : 'start'

@@ -1,4 +1,4 @@
-import { gateIntent, isMeasured, isRequired, type Catalog } from './catalog.js'
+import { gateIntent, isMeasured, isRequired, journeyInputs, type Catalog } from './catalog.js'
 import type { PlannedTask } from './template.js'
 import { workIdOf, type WorkKey } from '../ids.js'
 import type { Profile } from '../journey/journey.js'
@@ -21,15 +21,12 @@ export const setupWork = (catalog: Catalog, visit: Visit, profile: Profile): Cre
 export const gateWork = (catalog: Catalog, visit: Visit, n: number, profile: Profile): Creation => {
   const criteria = catalog.gates[visit.stage]
   const first = workIdOf({ ...visit, kind: 'gate', n: 1 })
-  const brought = broughtBy(visit, profile)
-  // The journey's parameters go with every task anyhow; once more in each check they could outgrow what an append takes.
-  const { parameters: _, ...known } = profile
   const human = criteria.filter((criterion) => !isMeasured(criterion) && isRequired(criterion))
   const measuring = criteria.filter(isMeasured).map(({ check_id, name, parameters }): PlannedTask => ({
     ...checkTask(check_id, name, catalog),
     kind: 'agent',
     intent: gateIntent(check_id),
-    input: { client_id: visit.client_id, ...known, ...parameters },
+    input: { client_id: visit.client_id, ...parameters },
   }))
   const asking =
     n === 1
@@ -47,11 +44,20 @@ export const gateWork = (catalog: Catalog, visit: Visit, n: number, profile: Pro
       name: `${stageName(catalog, visit.stage)} exit criteria`,
       tasks: [...measuring, ...asking],
     },
-    ...brought,
+    ...broughtBy(visit, profile),
     criteria,
     approvals: Object.fromEntries(human.map(({ check_id }) => [check_id, { work_id: first }])),
   }
 }
+
+/**
+ * What a check is given: its own parameters, and what the journey brings. That stands once in the unit of work, since in each check's
+ * events, all in one append, it could outgrow what an append takes.
+ */
+export const checkInput = ({ inputs }: Creation, own: JsonObject): JsonObject => ({
+  ...Object.fromEntries(Object.entries(inputs).filter(([name]) => journeyInputs.includes(name))),
+  ...own,
+})
 
 /** A task of a unit of work that is to be undone: what was completed, with what went in and came out. */
 export type DoneTask = { template_id: string; task_id: string; input: JsonObject; output: JsonObject }

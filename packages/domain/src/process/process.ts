@@ -3,7 +3,7 @@ import { derivedId, workIdOf } from '../ids.js'
 import type * as Journey from '../journey/journey.js'
 import type { StageId } from '../journey/stages.js'
 import { isMeasured, isRequired, type Catalog } from '../plan/catalog.js'
-import { doneTasks, gateWork, rollbackWork, setupWork } from '../plan/works.js'
+import { checkInput, doneTasks, gateWork, rollbackWork, setupWork } from '../plan/works.js'
 import type * as UnitOfWork from '../unit-of-work/unit-of-work.js'
 import { later, type Instant, type Json } from '../values.js'
 
@@ -26,11 +26,13 @@ export type Step =
   /** The unit of work waits for a human alone: its journey makes room for others. */
   | { do: 'make_room'; work_id: string; client_id: string; ended: boolean }
   /** Give a task to an agent. */
-  | { do: 'dispatch'; task: Extract<UnitOfWork.Event, { type: 'TaskExecutionStarted' }>['data'] }
+  | { do: 'dispatch'; task: Started }
   /** The attempt is over: nothing waits for its result any more. */
   | { do: 'settle'; work_id: string; task_id: string; attempt: number }
   /** Send a command at a time; a timer with the same id replaces the one before. */
   | { do: 'set_timer'; id: string; kind: TimerKind; due_at: Instant; work_id: string | null; command: Command }
+
+type Started = Extract<UnitOfWork.Event, { type: 'TaskExecutionStarted' }>['data']
 
 export type TimerKind = 'task_timeout' | 'task_retry' | 'gate_timeout' | 're_evaluation'
 
@@ -59,7 +61,7 @@ const needs: Record<Event['type'], ('journey' | 'work')[]> = {
   UnitOfWorkCompleted: ['journey', 'work'],
   UnitOfWorkFailed: ['journey', 'work'],
   UnitOfWorkCancelled: ['journey', 'work'],
-  TaskExecutionStarted: [],
+  TaskExecutionStarted: ['work'],
   TaskExecutionCompleted: ['work'],
   TaskExecutionFailed: ['work'],
   TaskRetryScheduled: [],
@@ -84,7 +86,7 @@ export const worksBehind = (event: Event, journey: Journey.State, work?: UnitOfW
   const approvals =
     work && work.status !== 'none' ? Object.values(work.creation.approvals ?? {}).map(({ work_id }) => work_id) : []
   const leaving = journey.status !== 'none' && journey.status !== 'active' ? worksOf(journey) : []
-  return event.type === 'ApprovalDecided' ? [] : [...approvals, ...leaving]
+  return event.type === 'ApprovalDecided' || event.type === 'TaskExecutionStarted' ? [] : [...approvals, ...leaving]
 }
 
 export const react = ({ id, at, event }: Happened, world: World): Step[] => {
@@ -115,7 +117,7 @@ export const react = ({ id, at, event }: Happened, world: World): Step[] => {
     case 'UnitOfWorkCreated':
       return event.data.kind === 'gate' ? [gateTimer(event.data, at, catalog)] : []
     case 'TaskExecutionStarted':
-      return [{ do: 'dispatch', task: event.data }]
+      return [{ do: 'dispatch', task: completed(event.data, world) }]
     case 'TaskExecutionCompleted':
       return [settle(event.data), ...measuredButAsked(event.data, world)]
     case 'TaskExecutionFailed':
@@ -224,6 +226,12 @@ const cancelled = (
 ): Step[] => {
   const of = { client_id, episode, stage, visit }
   return kind === 'gate' && isAt(of, world.journey) ? record(of, n, world.works.get(work_id), world) : undo(world)
+}
+
+/** A check's event leaves out what its unit of work holds once for all of them. */
+const completed = (task: Started, { works }: World): Started => {
+  const work = task.kind === 'gate' ? works.get(task.work_id) : undefined
+  return work === undefined || work.status === 'none' ? task : { ...task, input: checkInput(work.creation, task.input) }
 }
 
 // ── The gate ────────────────────────────────────────────────────────────────────────────────────────────────────────

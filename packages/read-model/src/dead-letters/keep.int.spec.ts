@@ -48,7 +48,7 @@ describe('the table of dead letters', () => {
       pick: n % 17,
     }))
     const log = logOf([{ client: 0, action: 'start', pick: 0 }, ...moves], 'kept')
-    await applyBatch({ db, name: 'spec', project, readMissing: () => Promise.resolve([]) }, log)
+    await applyBatch({ db, name: 'spec', project, readMissing: () => [] }, log)
     const works = await db.selectFrom('unit_of_works').select(['work_id', 'client_id']).execute()
     const { work_id: workId, client_id: clientId } = works[0]!
     const bodyOf = (work_id: unknown) => Buffer.from(JSON.stringify({ data: { work_id, task_id: 'install' } }))

@@ -17,8 +17,14 @@ export type DeliveryVerdict =
   | { do: 'retry'; inMs: number; tried: DeliveryTry }
   | { do: 'leave'; forMs: number }
 
-/** What was found: a delivery was tried (there may be more), or when it is worth looking again, if anything is pending at all. */
-export type Attempted = { tried: true } | { tried: false; againInMs: number | undefined }
+/**
+ * What was found: a delivery was tried (there may be more), or when it is worth looking again, if anything is pending at all, and how many
+ * are due but in somebody's hands.
+ */
+export type Attempted = { tried: true } | { tried: false; againInMs: number | undefined; inHand: number }
+
+/** More are not counted. */
+const mostCounted = 100
 
 /**
  * Takes the channel's most overdue delivery, hands it to `attempt` and records what came of it. Its row stays locked
@@ -45,7 +51,8 @@ export const attemptNextDelivery = (
       .forUpdate()
       .skipLocked()
       .executeTakeFirst()
-    if (!next || next.due_in_ms > 0) return { tried: false, againInMs: next?.due_in_ms }
+    if (!next || next.due_in_ms > 0)
+      return { tried: false, againInMs: next?.due_in_ms, inHand: await dueDeliveries(transaction, channel) }
     if (isNothing(next.payload)) {
       // Its key was destroyed between storing and now.
       await transaction
@@ -59,10 +66,23 @@ export const attemptNextDelivery = (
     await sql`set local idle_in_transaction_session_timeout = '60s'`.execute(transaction)
     const { due_in_ms: _, ...delivery } = next
     const verdict = await attempt(delivery)
-    if (verdict.do === 'leave') return { tried: false, againInMs: verdict.forMs }
+    if (verdict.do === 'leave') return { tried: false, againInMs: verdict.forMs, inHand: 0 }
     await record(transaction, delivery, target, verdict)
     return { tried: true }
   })
+
+/** Those that are due, whoever holds them. */
+const dueDeliveries = async (db: Kysely<Tables>, channel: string): Promise<number> => {
+  const rows = await db
+    .selectFrom('deliveries')
+    .select('delivery_id')
+    .where('channel', '=', channel)
+    .where('state', '=', 'pending')
+    .where('next_at', '<=', sql<Instant>`now()`)
+    .limit(mostCounted)
+    .execute()
+  return rows.length
+}
 
 const record = (
   db: Kysely<Tables>,

@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely'
 import type { Instant, JsonObject } from '@journey/domain'
 import { json } from '../columns.js'
 import { sealRow } from '../privacy/sealing.js'
+import { storedChannel } from './hear.js'
 import type { Tables } from '../tables.js'
 
 /** One thing that one channel is to be told about one event. */
@@ -22,7 +23,8 @@ export type NewDelivery = {
 }
 
 /**
- * Stores the intent to deliver, due at once; of an erased client only that there was something, which is never sent. Safe to repeat: an event makes one delivery a channel, and one more for each replay.
+ * Stores the intent to deliver, due at once, and tells every `hearDeliveries` of it; of an erased client only that there was something,
+ * which is never sent. Safe to repeat: an event makes one delivery a channel, and one more for each replay.
  *
  * @returns false if it was stored before
  */
@@ -40,18 +42,24 @@ export const storeDelivery = async (db: Kysely<Tables>, delivery: NewDelivery): 
   })
   const wasErased = row.sealed === null && isNothing(row.payload)
   const state = wasErased ? 'disabled' : delivery.state
-  const { numInsertedOrUpdatedRows } = await db
-    .insertInto('deliveries')
-    .values({
-      ...row,
-      payload: json(row.payload),
-      state,
-      tries: json([]),
-      next_at: state === 'pending' ? sql<Instant>`now()` : null,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .executeTakeFirstOrThrow()
-  return numInsertedOrUpdatedRows === 1n
+  const stored = await db
+    .with('stored', (query) =>
+      query
+        .insertInto('deliveries')
+        .values({
+          ...row,
+          payload: json(row.payload),
+          state,
+          tries: json([]),
+          next_at: state === 'pending' ? sql<Instant>`now()` : null,
+        })
+        .onConflict((conflict) => conflict.doNothing())
+        .returning('channel'),
+    )
+    .selectFrom('stored')
+    .select(state === 'pending' ? sql`pg_notify(${storedChannel}, channel)`.as('told') : 'channel as told')
+    .execute()
+  return stored.length === 1
 }
 
 /** What is left of a payload when its client was erased. */

@@ -1,13 +1,13 @@
 import { expect } from 'chai'
 import type { AnyRecorded } from '@journey/contracts'
 import { Journey, journeyStream } from '@journey/domain'
-import { unavailable } from '@journey/runtime'
+import { malformed, unavailable } from '@journey/runtime'
 import type { Step } from '../projection/fold.js'
 import { project } from '../projection/project.js'
 import { emptied, withReadModel } from '../testing/database.js'
 import { logOf } from '../testing/histories.js'
 import { actualRows, expectedRows } from '../testing/rows.js'
-import { applyBatch, retryParked, type Consumer } from './apply-batch.js'
+import { applyBatch, applySlice, retryParked, type Consumer } from './apply-batch.js'
 import { appliedRevision } from './gates.js'
 import { parkedStreams } from './parked.js'
 
@@ -40,7 +40,7 @@ describe('an ordered consumer', () => {
       project,
       readMissing: (stream, from, to) => {
         reads.push(`${stream}@${from}-${to}`)
-        return Promise.resolve(of(stream).filter(({ revision }) => revision >= from && revision <= to))
+        return of(stream).filter(({ revision }) => revision >= from && revision <= to)
       },
       ...over,
     }
@@ -86,10 +86,10 @@ describe('an ordered consumer', () => {
   it('applies nothing while the event store is away, and everything later', async () => {
     let isAway = true
     const { apply, db } = await setup({
-      readMissing: (stream, from, to) =>
-        isAway
-          ? Promise.reject(unavailable('event-store/away', 'away'))
-          : Promise.resolve(of(stream).filter(({ revision }) => revision >= from && revision <= to)),
+      readMissing: (stream, from, to) => {
+        if (isAway) throw unavailable('event-store/away', 'away')
+        return of(stream).filter(({ revision }) => revision >= from && revision <= to)
+      },
     })
     const events = [...of(other), of(journey)[2]!]
     let code: unknown
@@ -168,7 +168,7 @@ describe('an ordered consumer', () => {
 
   it('parks a stream of which the event store has not all', async () => {
     const [started, , held] = of(journey)
-    const { apply, parked } = await setup({ readMissing: () => Promise.resolve([]) })
+    const { apply, parked } = await setup({ readMissing: () => [] })
     await apply(started!)
     expect(await apply(held!)).to.include({ parked: 1 })
     expect((await parked())[0]).to.include({ first_revision: 1, last_seen: 2, code: 'projection/missing_event' })
@@ -203,7 +203,135 @@ describe('an ordered consumer', () => {
       name: 'second',
       project: (_, events) => Promise.resolve(seen.push(...events) > 0 ? [...events] : []),
     }
-    expect((await applyBatch(second, of(journey))).results).to.deep.equal(of(journey))
+    expect((await applySlice(second, { events: of(journey), freed: [] })).results).to.deep.equal(of(journey))
     expect(seen).to.deep.equal(of(journey))
+  })
+
+  describe('that lacks more than a slice', () => {
+    const far = logOf(
+      [
+        { client: 0, action: 'start' as const, pick: 1 },
+        { client: 0, action: 'create_setup' as const, pick: 0 },
+        ...Array.from({ length: 20 }, (_, n) => ({
+          client: 0,
+          action: n % 2 === 0 ? ('hold' as const) : ('release' as const),
+          pick: n,
+        })),
+        { client: 1, action: 'start' as const, pick: 1 },
+        { client: 1, action: 'hold' as const, pick: 1 },
+      ],
+      'far',
+    )
+    const [deep, shallow] = [journeyStream('far-0'), journeyStream('far-1')]
+    const farOf = (stream: string) => far.filter((one) => one.stream === stream)
+    const [lastOfDeep, lastOfShallow] = [farOf(deep).at(-1)!, farOf(shallow).at(-1)!]
+    const farWork = far.find(({ event }) => event.type === 'UnitOfWorkCreated')!.stream
+
+    const setupFar = async (over: Partial<Consumer<Step>> = {}) => {
+      const counted = { held: 0, most: 0, slices: 0 }
+      const { project: projectUnlessBroken = project, ...others } = over
+      const { db, consumer, parked } = await setup({
+        slice: { events: 4, weight: 1_000_000 },
+        readMissing: function* (stream, from, to) {
+          for (const one of farOf(stream).slice(from, to + 1)) {
+            counted.most = Math.max(counted.most, ++counted.held)
+            yield one
+          }
+        },
+        project: (transaction, events) => {
+          counted.held = 0
+          counted.slices++
+          return projectUnlessBroken(transaction, events)
+        },
+        ...others,
+      })
+      return { db, consumer, parked, counted }
+    }
+
+    it('heals the gap a slice at a time, and holds no more than one', async () => {
+      const { db, consumer, counted } = await setupFar()
+      expect(await applyBatch(consumer, [lastOfDeep])).to.include({
+        applied: 1,
+        healed: lastOfDeep.revision,
+        parked: 0,
+      })
+      expect(counted).to.include({ most: 4, slices: Math.ceil(lastOfDeep.revision / 4) })
+      expect(await actualRows(db)).to.deep.equal(expectedRows(farOf(deep)))
+    })
+
+    it('holds one event at a time of those that are as large as a slice may be', async () => {
+      const { db, consumer, counted } = await setupFar({ slice: { events: 500, weight: 10 } })
+      await applyBatch(consumer, [lastOfDeep])
+      expect(counted.most).to.equal(1)
+      expect(await actualRows(db)).to.deep.equal(expectedRows(farOf(deep)))
+    })
+
+    it('is through with other streams at once, and heals several gaps side by side', async () => {
+      const { db, consumer } = await setupFar()
+      const { rest } = await applySlice(consumer, { events: [lastOfDeep, lastOfShallow], freed: [] })
+      expect(rest).to.deep.equal({ events: [lastOfDeep], freed: [] })
+      expect(await appliedRevision(db, 'spec', shallow)).to.equal(lastOfShallow.revision)
+      expect(await appliedRevision(db, 'spec', deep)).to.equal(1)
+    })
+
+    it('leaves it to another one midway, and finds nothing left to do', async () => {
+      const { db, consumer } = await setupFar()
+      const { rest } = await applySlice(consumer, { events: [lastOfDeep], freed: [] })
+      const other = await applyBatch(consumer, [lastOfDeep])
+      expect(other).to.include({ applied: 1, healed: lastOfDeep.revision - 4 })
+      expect(await applySlice(consumer, rest!)).to.deep.include({ applied: 0, healed: 0, duplicates: 1, results: [] })
+      const both = await Promise.all([applyBatch(consumer, [lastOfDeep]), applyBatch(consumer, [lastOfDeep])])
+      expect(both.map(({ duplicates }) => duplicates)).to.deep.equal([1, 1])
+      expect(await actualRows(db)).to.deep.equal(expectedRows(farOf(deep)))
+    })
+
+    it('puts the stream aside at the event that cannot be applied, with what was seen, and goes on with the others', async () => {
+      const { project: broken, mend } = brokenAt(farOf(deep)[10]!)
+      const { db, consumer, parked, counted } = await setupFar({ project: broken })
+      const told = await applyBatch(consumer, [lastOfDeep, lastOfShallow])
+      expect(told).to.include({ applied: 1, healed: 11, parked: 1 })
+      const aside = { stream: deep, code: 'internal/bug', waits_for_stream: null, last_seen: lastOfDeep.revision }
+      expect(await parked()).to.deep.equal([{ ...aside, first_revision: 10, attempts: 1 }])
+      mend()
+      // A retry that ends with its process: the stream is aside from where it came to.
+      await applySlice(consumer, { events: [], freed: [{ stream: deep, by: deep }] })
+      expect(await parked()).to.deep.equal([{ ...aside, first_revision: 14, attempts: 1 }])
+      counted.most = 0
+      expect(await retryParked(consumer, deep)).to.include({ applied: 0, healed: lastOfDeep.revision - 13, parked: 0 })
+      expect(counted.most).to.equal(4)
+      expect(await parked()).to.deep.equal([])
+      expect(await actualRows(db)).to.deep.equal(expectedRows([...farOf(deep), ...farOf(shallow)]))
+    })
+
+    it('puts the stream aside at the event that cannot be read, or is not there', async () => {
+      for (const [missing, code] of [
+        [undefined, 'projection/missing_event'],
+        [malformed('event/invalid', 'no'), 'event/invalid'],
+      ] as const) {
+        const { consumer, parked } = await setupFar({
+          readMissing: function* (stream, from, to) {
+            for (const one of farOf(stream).slice(from, to + 1)) {
+              if (one.revision !== 6) yield one
+              else if (missing) throw missing
+            }
+          },
+        })
+        expect(await applyBatch(consumer, [lastOfDeep])).to.include({ applied: 0, healed: 6, parked: 1 })
+        expect((await parked())[0]).to.include({ first_revision: 6, code })
+      }
+    })
+
+    it('frees what waits for a stream slice by slice, also when it died between two and the batch comes again', async () => {
+      const { db, consumer, parked } = await setupFar({ slice: { events: 1, weight: 1_000_000 } })
+      await applyBatch(consumer, farOf(farWork))
+      const { length } = farOf(farWork)
+      expect((await parked())[0]).to.include({ stream: farWork, first_revision: 0, last_seen: length - 1 })
+      const { rest } = await applySlice(consumer, { events: [farOf(deep)[0]!], freed: [] })
+      expect(rest).to.deep.equal({ events: [], freed: [{ stream: farWork, by: deep }] })
+      expect((await parked())[0]).to.include({ stream: farWork, first_revision: 1, last_seen: length - 1 })
+      expect(await applyBatch(consumer, [farOf(deep)[0]!])).to.include({ duplicates: 1, healed: length - 1 })
+      expect(await parked()).to.deep.equal([])
+      expect(await actualRows(db)).to.deep.equal(expectedRows([farOf(deep)[0]!, ...farOf(farWork)]))
+    })
   })
 })

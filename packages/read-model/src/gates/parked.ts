@@ -43,6 +43,22 @@ export const park = async (transaction: Transaction<Tables>, parked: Parking): P
     .execute()
 }
 
+/** Notes that a stream was applied up to before a revision, and that what is left of it is still aside, for the reason it had. */
+export const parkFurther = async (
+  transaction: Transaction<Tables>,
+  consumer: string,
+  stream: string,
+  firstRevision: number,
+  lastSeen: number,
+): Promise<void> => {
+  await transaction
+    .updateTable('parked_streams')
+    .set({ first_revision: firstRevision, last_seen: sql`greatest(last_seen, ${lastSeen})` })
+    .where('consumer', '=', consumer)
+    .where('stream', '=', stream)
+    .execute()
+}
+
 /** Notes that later events of parked streams were seen. */
 export const raiseLastSeen = async (
   transaction: Transaction<Tables>,

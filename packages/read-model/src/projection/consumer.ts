@@ -9,13 +9,15 @@ import { project } from './project.js'
 /** The consumer that makes the read model; wherever it runs, its gates and parked streams are the same. */
 export const readModelConsumer = (
   db: Kysely<Tables>,
-  store: { read(stream: string, range: { from: number; maxCount: number }): Promise<readonly Stored[]> },
+  store: { readEach(stream: string, range: { from: number; maxCount: number }): AsyncIterable<Stored> },
 ): Consumer<Step> => ({
   db,
   name: orderedConsumer,
   project,
-  readMissing: async (stream, from, to) => {
-    const stored = await store.read(stream, { from, maxCount: to - from + 1 })
-    return stored.flatMap((one) => anyFromStored(one) ?? [])
+  readMissing: async function* (stream, from, to) {
+    for await (const stored of store.readEach(stream, { from, maxCount: to - from + 1 })) {
+      const event = anyFromStored(stored)
+      if (event) yield event
+    }
   },
 })

@@ -1,6 +1,6 @@
 import type { AnyRecorded } from '@journey/contracts'
 import type { Kysely } from 'kysely'
-import { applyBatch, retryParked, type Applied, type Consumer } from '../gates/apply-batch.js'
+import { applySlices, inAll, type Applied, type Consumer } from '../gates/apply-batch.js'
 import { rehearse } from '../rehearsal.js'
 import type { Tables } from '../tables.js'
 import { readModelConsumer } from './consumer.js'
@@ -8,7 +8,7 @@ import type { Rows } from './fold.js'
 import { projected } from './project.js'
 
 /** What applying would come to, and how many rows of which tables it would write. */
-export type Rehearsed = Omit<Applied<never>, 'results'> & { tables: Partial<Record<keyof Rows, number>> }
+export type Rehearsed = Applied & { tables: Partial<Record<keyof Rows, number>> }
 
 type Store = Parameters<typeof readModelConsumer>[1]
 
@@ -23,24 +23,38 @@ export const rehearseApplying = (
       ...readModelConsumer(transaction, store),
       project: async (inner, events) => [(await projected(inner, events)).rows],
     }
-    const { results, ...applied } =
-      'parked' in what ? await retryParked(consumer, what.parked) : await applyBatch(consumer, what.events)
-    return { ...applied, tables: countsOf(results) }
+    const rows = new WrittenRows()
+    const batch =
+      'parked' in what
+        ? { events: [], freed: [{ stream: what.parked, by: what.parked }] }
+        : { events: what.events, freed: [] }
+    const applied = await inAll(applySlices(consumer, batch), (written) => rows.count(written))
+    return { ...applied, tables: rows.counts() }
   })
 
-/** Rows that are written again and again, an event at a time, count once. */
-const countsOf = (written: readonly Rows[]): Rehearsed['tables'] => {
-  const counts: Rehearsed['tables'] = {}
-  const tables = new Set(written.flatMap((rows) => Object.keys(rows) as (keyof Rows)[]))
-  for (const table of tables) {
-    const rows = written.flatMap((one) => one[table] as readonly object[])
-    const key = keys[table]
-    const count = key
-      ? new Set(rows.map((row) => JSON.stringify(key.map((name) => row[name as never])))).size
-      : rows.length
-    if (count > 0) counts[table] = count
+/** Counts rows; one that is written again and again counts once. */
+class WrittenRows {
+  readonly #added = new Map<keyof Rows, number>()
+  readonly #keyed = new Map<keyof Rows, Set<string>>()
+
+  count(written: readonly Rows[]): void {
+    for (const rows of written)
+      for (const table of Object.keys(rows) as (keyof Rows)[]) {
+        const some = rows[table] as readonly object[]
+        const key = keys[table]
+        if (!key) this.#added.set(table, (this.#added.get(table) ?? 0) + some.length)
+        else {
+          const seen = this.#keyed.get(table) ?? new Set<string>()
+          this.#keyed.set(table, seen)
+          for (const row of some) seen.add(JSON.stringify(key.map((name) => row[name as never])))
+        }
+      }
   }
-  return counts
+
+  counts(): Rehearsed['tables'] {
+    const all = [...this.#added, ...[...this.#keyed].map(([table, seen]) => [table, seen.size] as const)]
+    return Object.fromEntries(all.filter(([, count]) => count > 0))
+  }
 }
 
 /** Of the tables whose rows are changed later; all others get a row with each event. */

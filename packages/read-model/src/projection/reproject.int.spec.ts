@@ -60,7 +60,7 @@ describe('a stream whose rows are made anew', () => {
     db: database().db,
     name: 'spec',
     project,
-    readMissing: () => Promise.resolve([]),
+    readMissing: () => [],
   })
 
   const created = (agent_id: string) => ({ ...agentCreated().data, agent_id })
@@ -113,7 +113,7 @@ describe('an agent that others tell of as well', () => {
 
   it('speaks for itself once it is registered, whichever comes first', async () => {
     const { db } = database()
-    const consumer = { db, name: 'spec', project, readMissing: () => Promise.resolve([]) }
+    const consumer = { db, name: 'spec', project, readMissing: () => [] }
     const told = received(
       'agent',
       ['agent.created', { ...agentCreated().data, agent_id: 'late' }],

@@ -74,7 +74,7 @@ export const withHouse = async (
     name: 'projector',
     project: options.project ?? project,
     readMissing: (stream, from, to) =>
-      Promise.resolve(known.filter((one) => one.stream === stream && one.revision >= from && one.revision <= to)),
+      known.filter((one) => one.stream === stream && one.revision >= from && one.revision <= to),
   })
   const store = createEventStore({ url: testEventStoreUrl(), log })
   const triage = createTriage({

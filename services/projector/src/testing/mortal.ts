@@ -2,7 +2,7 @@ import { ownedBy, projectorQueue, standingOf, topologyFor } from '@journey/contr
 import { createEventStore } from '@journey/event-store'
 import { createBatchConsumer, createConnection } from '@journey/messaging'
 import {
-  applyBatch,
+  applySlice,
   createDatabase,
   deathsOf,
   forgetBegun,
@@ -16,19 +16,23 @@ import { inOrder, silentLog } from '@journey/runtime'
 import { createProjector } from '../projector.js'
 import { createApply } from '../suspects.js'
 
-// A projector of one queue, which the events of one stream kill. A process of its own for the specs.
+// A projector of one queue, which the events of one stream kill, at once or after so many transactions with some of them, and which
+// heals gaps in slices of so many events. A process of its own for the specs.
 
-const [amqpUrl = '', databaseUrl = '', eventStoreUrl = '', deadly = ''] = process.argv.slice(2)
+const [amqpUrl = '', databaseUrl = '', eventStoreUrl = '', deadly = '', survived = '0', slice] = process.argv.slice(2)
 const service = 'projector'
 const log = silentLog()
 const { db } = createDatabase({ url: databaseUrl, name: 'mortal', log })
 const store = createEventStore({ url: eventStoreUrl, log })
 const real = readModelConsumer(db, store)
+let seen = 0
 const consumer: typeof real = {
   ...real,
+  ...(slice !== undefined && { slice: { events: Number(slice), weight: Infinity } }),
   project: async (transaction, events) => {
     const steps = await real.project(transaction, events)
-    if (events.some(({ stream }) => stream === deadly)) process.kill(process.pid, 'SIGKILL')
+    if (events.some(({ stream }) => stream === deadly) && seen++ === Number(survived))
+      process.kill(process.pid, 'SIGKILL')
     return steps
   },
 }
@@ -40,7 +44,7 @@ const connection = createConnection({
 })
 const handle = createProjector({
   apply: createApply({
-    apply: (events) => applyBatch(consumer, events),
+    apply: (batch) => applySlice(consumer, batch),
     park: (stream, events, why) => parkUntried(consumer, stream, events, why),
     begun: {
       deaths: (streams) => deathsOf(db, service, streams),
