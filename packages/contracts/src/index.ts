@@ -81,6 +81,7 @@ export {
   buckets,
   commandQueue,
   deadLetterKeyOf,
+  deliveriesOf,
   deadLetterQueueOf,
   eventQueuesOf,
   exchanges,

@@ -222,6 +222,10 @@ const tasks = (queue: string, key: string): Queue[] =>
     ),
   )
 
+/** How often a message comes from a queue before the broker gives it up; undefined where that is practically never. */
+export const deliveriesOf = (queue: string): number | undefined =>
+  queueOfName(queue) === undefined ? undefined : taskDeliveries + 1
+
 /** The queues of one intent, shared by all agents that offer it. Saga-processor owns them; an agent may declare them too. */
 export const queuesOfIntent = (intent: string): Queue[] => tasks(intentQueue(intent), intent)
 

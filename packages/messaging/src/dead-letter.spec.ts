@@ -200,6 +200,25 @@ describe("the broker's own dead letter", () => {
     expect(reasons).to.deep.equal(['expired', 'malformed', 'poison', 'attempts_used_up', 'malformed'])
   })
 
+  it('counts how often somebody had it in hand, as far as the broker tells it', () => {
+    const attempts = (reason: string, headers: object = {}, queue = 'command-handler.commands') => {
+      const { properties, ...message } = death(reason)
+      const [its] = properties.headers['x-death'] as object[]
+      return readDeadLetter(
+        messageOf({
+          ...message,
+          properties: { ...properties, headers: { ...properties.headers, 'x-death': [{ ...its, queue }], ...headers } },
+        }),
+        now,
+      ).attempts
+    }
+    expect([attempts('expired'), attempts('maxlen'), attempts('rejected')]).to.deep.equal([0, 0, 1])
+    expect(attempts('rejected', { 'x-delivery-count': 2, 'x-attempts': 3 })).to.equal(6)
+    expect(attempts('delivery_limit', { 'x-delivery-count': 20 })).to.equal(20)
+    expect(attempts('delivery_limit', {}, 'tasks.install_connectors')).to.equal(21)
+    expect(attempts('delivery_limit')).to.equal(1)
+  })
+
   it('published by hand is malformed, and says so', () => {
     const read = readDeadLetter(messageOf({ queue: 'notifier.events.dlq' }), now)
     expect(read).to.deep.include({

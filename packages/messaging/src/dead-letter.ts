@@ -1,4 +1,4 @@
-import { deadLetterKeyOf, exchanges, waitingQueueOf, type RetryStep } from '@journey/contracts'
+import { deadLetterKeyOf, deliveriesOf, exchanges, waitingQueueOf, type RetryStep } from '@journey/contracts'
 import { codeOf } from '@journey/runtime'
 import { RejectDelivery } from './consumer.js'
 import {
@@ -182,14 +182,13 @@ const byBroker = (message: Message, death: Death, now: Date): DeadLetter => {
   const { properties, original } = stripped(message)
   const at = typeof death.time?.value === 'number' ? new Date(death.time.value * 1000) : now
   const before = failuresBefore(message.properties)
-  const deliveries = message.properties.headers['x-delivery-count']
   const expiration = textOf(death['original-expiration'])
   const first = retryOriginalOf(message.properties.headers)
   return {
     ...(brokerReasons[textOf(death.reason) ?? ''] ?? unknownDeath),
     service: 'broker',
     queue: textOf(death.queue) ?? '',
-    attempts: before.attempts + (typeof deliveries === 'number' ? deliveries : 0),
+    attempts: before.attempts + deliveriesBefore(message, death),
     firstAt: before.firstAt ?? at,
     lastAt: at,
     original: {
@@ -204,6 +203,14 @@ const byBroker = (message: Message, death: Death, now: Date): DeadLetter => {
     retried: retriedOf(message.properties.headers),
     properties: asFirstPublished(properties, { ...first, ...original }),
   }
+}
+
+/** How often somebody had it in hand; of what was given up for coming back too often at least once, where nothing says it. */
+const deliveriesBefore = ({ properties: { headers } }: Message, { reason, queue }: Death): number => {
+  const returned = headers['x-delivery-count'] // quorum queues alone count, and not every version tells it here
+  const times = typeof returned === 'number' && returned > 0 ? Math.trunc(returned) : 0
+  if (reason === 'delivery_limit') return times || (deliveriesOf(textOf(queue) ?? '') ?? 1)
+  return reason === 'rejected' ? times + 1 : times
 }
 
 const byService = (message: Message, now: Date): DeadLetter => {
