@@ -82,6 +82,9 @@ export const codes = {
   'projection/not_storable': 'The event holds a value that PostgreSQL does not take.',
   'projection/never_begun': 'The stream does not begin with the event that begins such streams.',
   'projection/poison': 'Applying the stream ended its process too often; it is put aside untried.',
+  'rehearsal/too_long': 'A dry run took longer than others are kept waiting for, so its end is not known.',
+  'rehearsal/no_process':
+    'No process of its own could be started for what has ended its handler; it is not tried in any other.',
   'projection/missing_event': 'An event between is missing in the event store too.',
   'projection/waits_for_stream': 'The row needs one of a stream that is parked or not there yet; freed with it.',
   'event_store_node/users_unreadable': 'EVENT_STORE_USERS, or the file it stands in, is not a list of name:password.',

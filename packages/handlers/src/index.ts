@@ -4,6 +4,7 @@ export { createDirectory, routeOf, type Directory, type Route } from './director
 export { createGather, type Gather, type Happening } from './gather.js'
 export { createHandleCommand, type HandleCommand, type Outcomes } from './handle-command.js'
 export { incomingOf } from './incoming.js'
+export { endedBy, keepPlan, timeoutTimerId } from './keep-plan.js'
 export { createNotifier, type NotifierOptions } from './notifier.js'
 export { readEvent } from './read-event.js'
 export { createRecordReceived, type ReceivedIds } from './record-received.js'

@@ -87,6 +87,92 @@ describe('a drain of dead letters', () => {
     expect(closed).to.deep.equal([])
   })
 
+  /** How the broker itself comes to give a message of `work` up; how often somebody had it in hand; and what it is called. */
+  const deaths: Record<string, { give: (bus: Bus) => Promise<unknown>; told: object }> = {
+    expired: {
+      give: (bus) => bus.broker.publish('journey.events', 'work.a', { n: 1 }, { messageId: 'm-1', expiration: '1' }),
+      told: { reason: 'expired', code: 'message/expired', attempts: 0 },
+    },
+    rejected: {
+      give: async (bus) => {
+        await bus.broker.publish('journey.events', 'work.a', { n: 1 }, { messageId: 'm-1' })
+        const { channel } = bus.broker
+        channel.nack(await eventually('it', () => channel.get('work')), false, false)
+      },
+      told: { reason: 'malformed', code: 'message/rejected', attempts: 1 },
+    },
+    delivery_limit: {
+      give: async (bus) => {
+        await bus.broker.publish('journey.events', 'work.a', { n: 1 }, { messageId: 'm-1' })
+        const { channel } = bus.broker
+        for (let n = 0; n < 3; n++) channel.nack(await eventually('it', () => channel.get('work')), false, true)
+      },
+      told: { reason: 'poison', code: 'message/poison', attempts: 1 }, // at least: 3.10 does not say how often
+    },
+    maxlen: {
+      give: async (bus) => {
+        await bus.broker.publish('journey.events', 'work.a', { n: 1 }, { messageId: 'm-1' })
+        for (let n = 2; n < 4; n++) await bus.broker.publish('journey.events', 'work.b', { n }, { messageId: `m-${n}` })
+      },
+      told: { reason: 'attempts_used_up', code: 'message/queue_full', attempts: 0 },
+    },
+    'rejected, after a waiting queue': {
+      give: async (bus) => {
+        const original = { exchange: 'journey.events', routing_key: 'work.a' }
+        const headers = {
+          'x-retry-original': JSON.stringify(original),
+          'x-attempts': 3,
+          'x-first-failed-at': '2026-01-27T10:00:00.000Z',
+        }
+        await bus.broker.publish('journey.retry', 'work.retry.50ms', { n: 1 }, { messageId: 'm-1', headers })
+        const { channel } = bus.broker
+        channel.nack(await eventually('it', () => channel.get('work')), false, false)
+      },
+      told: {
+        reason: 'malformed',
+        code: 'message/rejected',
+        attempts: 4,
+        firstAt: new Date('2026-01-27T10:00:00.000Z'),
+      },
+    },
+  }
+  for (const [how, { give, told }] of Object.entries(deaths))
+    it(`tells of what the broker gave up (${how}) what its x-death says`, async () => {
+      const deadly = await openBus(
+        workTopology({
+          arguments: {
+            ...workTopology().queues.find(({ name }) => name === 'work')!.arguments,
+            'x-delivery-limit': 2,
+            ...(how === 'maxlen' && { 'x-max-length': 2 }),
+          },
+        }),
+      )
+      const before = Math.floor(Date.now() / 1_000) * 1_000
+      try {
+        const kept: DeadLetter[] = []
+        const drain = createDeadLetterDrain({
+          connection: deadly.connection,
+          keep: (letter) => Promise.resolve(void kept.push(letter)),
+          now: () => new Date(0),
+          meters: createBusMeters(new Registry()),
+          log: silentLog(),
+        })
+        await drain('work').start()
+        await give(deadly)
+        const letter = await eventually('the letter', () => kept[0])
+        const { original, lastAt, firstAt } = letter
+        const [death] = original['x-death'] as { time: { value: number }; queue: string }[]
+        expect(letter).to.deep.include({ queue: 'work', service: 'broker', deathId: 'm-1', ...told })
+        expect(original).to.include({ exchange: 'journey.events', routing_key: 'work.a' })
+        expect([death?.queue, lastAt.getTime()]).to.deep.equal(['work', death!.time.value * 1_000])
+        expect(lastAt.getTime()).to.be.at.least(before)
+        expect(firstAt.getTime()).to.be.at.most(lastAt.getTime())
+        expect(JSON.parse(letter.body.toString())).to.deep.equal({ n: 1 })
+      } finally {
+        await deadly.close()
+      }
+    })
+
   it('hears nothing of a retried letter that is handled; whoever closes it does', async () => {
     const mark = { id: randomUUID(), retry: 1 }
     const closed = await handle(() => false)

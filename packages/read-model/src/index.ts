@@ -16,7 +16,7 @@ export {
 } from './archive-jobs/store.js'
 export type { ArchiveJobKind, ArchiveJobOptions, ArchiveJobResult, ArchiveJobRow } from './archive-jobs/table.js'
 export { begunIn, deathsOf, forgetBegun, noteBegun, purgeBegun, takeBackBegun, type Deaths } from './begun/begun.js'
-export { relayProofs } from './proofs/proofs.js'
+export { knownProofs, relayProofs } from './proofs/proofs.js'
 export type { ProofSecretsTable } from './proofs/table.js'
 export { claimReceivedId, noteReceived, type ReceivedId } from './received/ids.js'
 export { findReceivedEvents, type Before, type ReceivedEventFilter } from './received-events/queries.js'
@@ -130,7 +130,7 @@ export {
 } from './gates/apply-batch.js'
 export { appliedEvents, appliedRevision } from './gates/gates.js'
 export { figuresEveryMs, reportFigures, serviceReports, type ServiceReport } from './figures/figures.js'
-export { parkedOverview, parkedStreams } from './gates/parked.js'
+export { countDeadlyTry, parkedOverview, parkedStreams } from './gates/parked.js'
 export { activeByStage } from './journeys/active.js'
 export { passRates } from './evaluations/pass-rates.js'
 export {
@@ -157,7 +157,7 @@ export {
   waitingItems,
   type DeadLetterJob,
 } from './dead-letters/jobs.js'
-export { parkedId, parkedStreamIn } from './dead-letters/parked.js'
+export { orderedConsumer, parkedId, parkedStreamIn } from './dead-letters/parked.js'
 export {
   deadLetterGroups,
   deadLetterOf,

@@ -1,5 +1,6 @@
 import { codeOf } from '@journey/runtime'
 import { expect } from 'chai'
+import { sql } from 'kysely'
 import { randomBytes } from 'node:crypto'
 import { settle } from './commands/outcomes.js'
 import { rehearse } from './rehearsal.js'
@@ -58,5 +59,38 @@ describe('a rehearsal', () => {
       ).catch(codeOf)
       expect(late).to.equal('database/too_slow')
     })
+  })
+
+  it('is given up when it takes long itself, and holds nothing any more', async () => {
+    const { db } = database()
+    await settle(db, refused)
+    const change = (transaction: typeof db) =>
+      transaction.updateTable('commands').set({ claimed_by: 'me' }).where('command_id', '=', 'c-1').execute()
+    const slow = rehearse(
+      db,
+      async (transaction) => {
+        await change(transaction)
+        await sql`select pg_sleep(0.05)`.execute(transaction)
+        await change(transaction)
+      },
+      { withinMs: 40 },
+    )
+    expect(await slow.catch(codeOf)).to.equal('rehearsal/too_long')
+    await change(db)
+  })
+
+  it('sees nothing of what others do beside it, where it is to compare', async () => {
+    const { db } = database()
+    const seen = await rehearse(
+      db,
+      async (transaction) => {
+        const count = () => transaction.selectFrom('commands').select('command_id').execute()
+        const before = await count()
+        await settle(db, refused)
+        return [before.length, (await count()).length]
+      },
+      { alone: true },
+    )
+    expect(seen).to.deep.equal([0, 0])
   })
 })

@@ -9,7 +9,6 @@ import {
   type Configuration,
 } from '@journey/contracts'
 import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
-import { crmChannel, isCrmOn } from '@journey/handlers'
 import {
   createBusMeters,
   createConnection,
@@ -52,8 +51,9 @@ import { createServer } from './server.js'
 import { accessOf, archiveOf, type Access, type ApiSettings } from './settings.js'
 import { createReadQueues } from './system/queues.js'
 import { createStats } from './system/stats.js'
-import { createForecaster } from './triage/forecast/forecaster.js'
+import { createApart, type Apart } from './triage/apart/apart.js'
 import { createDeadLetterGauges } from './triage/care.js'
+import { forecasterOf, missedHeartbeats } from './triage/forecast/composed.js'
 import { leadingTriage } from './triage/leading.js'
 import { createTriage, type Triage } from './triage/triage.js'
 
@@ -61,9 +61,6 @@ const service = 'api'
 
 /** How long a command may take to be safe on the bus before its sender hears that the bus is away. */
 const publishLimitMs = 2_000
-
-/** An agent is alive while it was heard of within so many of its heartbeats. */
-const missedHeartbeats = 3
 
 const tokens = {
   access: Symbol.for('access'),
@@ -75,6 +72,7 @@ const tokens = {
   connection: Symbol.for('connection'),
   publisher: Symbol.for('publisher'),
   desk: Symbol.for('desk'),
+  apart: Symbol.for('apart'),
   triage: Symbol.for('triage'),
   freshness: Symbol.for('freshness'),
   service: Symbol.for('service'),
@@ -131,23 +129,19 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
       log: context.get(tokens.log),
     }),
   )
+  container.bind<Apart>(tokens.apart).toDynamicValue((context) => createApart({ env, log: context.get(tokens.log) }))
   container.bind<Triage>(tokens.triage).toDynamicValue((context) => {
     const { db, vault } = context.get<Database>(tokens.database)
     const store = sealedStore(context.get<EventStore>(tokens.eventStore), sealOf(vault, context.get(tokens.log)))
     const consumer = readModelConsumer(db, store)
     const configuration = context.get<Configuration>(tokens.configuration)
-    const { crmWebhookUrl: url } = settings
+    const connection = context.get<Connection>(tokens.connection)
     return createTriage({
       db,
       publisher: context.get(tokens.publisher),
-      forecaster: createForecaster({
-        db,
-        store,
-        configuration,
-        channels: [crmChannel({ url, isEnabled: isCrmOn(settings) })],
-        aliveWithinMs: missedHeartbeats * configuration.heartbeat_ms,
-        now: () => new Date(),
-      }),
+      forecaster: forecasterOf({ db, store, settings, configuration }),
+      apart: context.get(tokens.apart),
+      queueExists: (queue) => queueExists(connection, queue),
       freeStream: (stream) => retryParked(consumer, stream),
       now: () => new Date(),
       log: context.get(tokens.log),
@@ -225,6 +219,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
             log,
           }),
         ),
+        asPart('process apart', context.get<Apart>(tokens.apart)),
         leadingTriage({ db: database.db, triage: context.get(tokens.triage), log }),
         ...(archive
           ? [

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import { derivedId, later } from '@journey/domain'
 import { agentKey, exchanges, taskMessageId, type TaskMessage } from '@journey/contracts'
-import { routeOf, type Directory } from '@journey/handlers'
+import { routeOf, timeoutTimerId, type Directory } from '@journey/handlers'
 import type { Publisher } from '@journey/messaging'
 import {
   dispatchWaiting,
@@ -16,16 +16,6 @@ import type { Part } from '@journey/runtime'
 import { createLoop, type Loop } from './loop.js'
 import type { SagaMeters } from './meters.js'
 import type { Log } from '@journey/runtime'
-
-export const timeoutTimerId = ({
-  workId,
-  taskId,
-  attempt,
-}: {
-  workId: string
-  taskId: string
-  attempt: number
-}): string => `timeout:${workId}:${taskId}:${attempt}`
 
 const atOnce = 100
 /** How often waiting tasks look whether an agent has come; new ones are dispatched at once. */

@@ -1,25 +1,13 @@
 import type { Kysely } from 'kysely'
-import { taskMessageId } from '@journey/contracts'
-import type { Keep, Plan } from '@journey/handlers'
-import {
-  cancelTimers,
-  makeRoom,
-  requestAdmissions,
-  resolveTasks,
-  setTimers,
-  settleDispatches,
-  storeDispatches,
-  type Tables,
-} from '@journey/read-model'
+import { endedBy, keepPlan, type Keep, type Plan } from '@journey/handlers'
+import type { Tables } from '@journey/read-model'
 import { inBatches } from '@journey/runtime'
-import { timeoutTimerId } from './dispatcher.js'
-import { service } from './envelope.js'
 
 /** @param most how many plans share a transaction when they come at the same time */
 export const createKeep = (db: Kysely<Tables>, most: number): Keep => {
   const keep = inBatches<Plan>({ most }, async (plans) => {
     await db.transaction().execute(async (transaction) => {
-      for (const plan of together(plans)) await write(transaction, plan)
+      for (const plan of together(plans)) await keepPlan(transaction, plan)
     })
     return []
   })
@@ -30,20 +18,6 @@ export const createKeep = (db: Kysely<Tables>, most: number): Keep => {
 
 const hasRows = ({ admissions, rooms, dispatches, settled, timers }: Plan): boolean =>
   admissions.length + rooms.length + dispatches.length + settled.length + timers.length > 0
-
-const write = async (
-  transaction: Kysely<Tables>,
-  { admissions, rooms, dispatches, settled, timers }: Plan,
-): Promise<void> => {
-  const ended = endedBy(rooms)
-  await requestAdmissions(transaction, admissions)
-  await storeDispatches(transaction, dispatches)
-  await setTimers(transaction, timers)
-  await makeRoom(transaction, rooms)
-  await settleDispatches(transaction, { attempts: settled, workIds: ended })
-  await resolveTasks(transaction, settled.map(idOfTask), service)
-  await cancelTimers(transaction, { ids: settled.map(timeoutTimerId), workIds: ended })
-}
 
 /**
  * Puts plans together, so that each kind of row takes one statement. What a plan begins is written before what another ends:
@@ -73,8 +47,3 @@ const both = (one: Plan, other: Plan): Plan => ({
   settled: [...one.settled, ...other.settled],
   timers: [...one.timers, ...other.timers],
 })
-
-const endedBy = (rooms: Plan['rooms']): string[] => rooms.flatMap(({ workId, ended }) => (ended ? [workId] : []))
-
-const idOfTask = ({ workId, taskId, attempt }: { workId: string; taskId: string; attempt: number }): string =>
-  taskMessageId({ work_id: workId, task_id: taskId, attempt })

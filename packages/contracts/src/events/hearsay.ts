@@ -36,7 +36,11 @@ export const anyStandingOf = looksUp(anyFromStored)
  *
  * @throws malformed as `fromBus` and `standingOf`; unavailable `event-store/away`
  */
-export const readProven = async (proofs: Proofs, read: ReadPlace, message: HeardEvent): Promise<Recorded> => {
+export const readProven = async (
+  proofs: Pick<Proofs, 'hold'>,
+  read: ReadPlace,
+  message: HeardEvent,
+): Promise<Recorded> => {
   const event = fromBus(message.body)
   return proofs.hold(message) ? event : standingOf(read, event)
 }

@@ -1,4 +1,5 @@
 import { sql, type Kysely } from 'kysely'
+import { redact } from '@journey/contracts'
 import type { Instant, JsonObject } from '@journey/domain'
 import { json } from '../columns.js'
 import { sealRow } from '../privacy/sealing.js'
@@ -62,5 +63,5 @@ export const storeDelivery = async (db: Kysely<Tables>, delivery: NewDelivery): 
   return stored.length === 1
 }
 
-/** What is left of a payload when its client was erased. */
-export const isNothing = (payload: JsonObject): boolean => Object.keys(payload).length === 0
+/** Whether a payload is what is left of one when its client was erased: the names of its fields, and nothing in them. */
+export const isNothing = (payload: JsonObject): boolean => redact(payload, {}).content.length === 0

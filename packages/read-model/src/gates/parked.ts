@@ -87,6 +87,16 @@ export const discardParked = async (db: Kysely<Tables>, consumer: string, stream
   return numUpdatedRows > 0n
 }
 
+/** Counts a try that ended its process, so that nothing else could be written down; the stream is open again. */
+export const countDeadlyTry = async (db: Kysely<Tables>, consumer: string, stream: string): Promise<void> => {
+  await db
+    .updateTable('parked_streams')
+    .set({ attempts: sql<number>`attempts + 1`, discarded_at: null })
+    .where('consumer', '=', consumer)
+    .where('stream', '=', stream)
+    .execute()
+}
+
 export const unpark = async (
   transaction: Transaction<Tables>,
   consumer: string,

@@ -21,6 +21,12 @@ export const relayProofs = (db: Kysely<Tables>): (() => Promise<Proofs>) => {
   }
 }
 
+/** The proofs of our relay as they are now, for who must not make the secret; undefined while it has proven nothing. */
+export const knownProofs = async (db: Kysely<Tables>): Promise<Proofs | undefined> => {
+  const secret = await read(db)
+  return secret && createProofs(secret)
+}
+
 const secretOf = async (db: Kysely<Tables>): Promise<Buffer> => {
   const found = await read(db)
   if (found) return found

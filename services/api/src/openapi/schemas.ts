@@ -63,7 +63,7 @@ const forecastOutcome = {
   type: 'string',
   enum: [...forecastOutcomes],
   description:
-    '`changes` and `nothing`: settled, with and without effect; `refused`: a rule says no; `fails`: it would die again; `waits`: nobody is there to take it; `not_possible`: the retry itself would be refused; `unknown`: nobody here can tell',
+    '`changes` and `nothing`: settled, with and without effect; `refused`: a rule says no; `fails`: it would die again; `waits`: nobody is there to take it; `not_possible`: the retry itself would be refused; `unknown`: nobody here can tell, for a reason that `says` names',
 }
 
 const forecast = {

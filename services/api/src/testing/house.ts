@@ -1,5 +1,17 @@
 import type { Storage } from '@journey/archive'
-import { commandQueue, exchanges, loadConfiguration, type CommandAnswer, type Recorded } from '@journey/contracts'
+import {
+  commandQueue,
+  exchanges,
+  familyQueue,
+  loadConfiguration,
+  notifierQueue,
+  notifierReplayQueue,
+  projectorQueue,
+  receivedFamilies,
+  sagaQueue,
+  type CommandAnswer,
+  type Recorded,
+} from '@journey/contracts'
 import { testEventStoreUrl, testVhost } from '@journey/embedded/testing'
 import { createEventStore, type EventStore } from '@journey/event-store'
 import { crmChannel } from '@journey/handlers'
@@ -27,6 +39,7 @@ import { createFeed } from '../events/feed.js'
 import { createServer } from '../server.js'
 import { createReadQueues } from '../system/queues.js'
 import { createStats } from '../system/stats.js'
+import { createApart } from '../triage/apart/apart.js'
 import { createForecaster } from '../triage/forecast/forecaster.js'
 import { createTriage, type Triage } from '../triage/triage.js'
 
@@ -48,7 +61,13 @@ export type House = {
 
 export const withHouse = async (
   use: (house: House) => Promise<void>,
-  options: { token?: string; handlerQueue?: boolean; project?: Consumer<Step>['project']; archive?: Storage } = {},
+  options: {
+    token?: string
+    handlerQueue?: boolean
+    project?: Consumer<Step>['project']
+    archive?: Storage
+    program?: string
+  } = {},
 ): Promise<void> => {
   const [own, vhost] = await Promise.all([testReadModel(), testVhost()])
   const [toBroker, toDatabase] = [await createCuttableLink(vhost.url), await createCuttableLink(own.url)]
@@ -65,6 +84,14 @@ export const withHouse = async (
     await broker.channel.assertQueue(commandQueue)
     await broker.channel.bindQueue(commandQueue, exchanges.commands.name, '#')
   }
+  for (const queue of [
+    projectorQueue(0),
+    sagaQueue,
+    notifierQueue,
+    notifierReplayQueue,
+    ...receivedFamilies.map(familyQueue),
+  ])
+    await broker.channel.assertQueue(queue)
   const direct = createDatabase({ url: own.url, name: 'spec', log })
   const database = createDatabase({ url: toDatabase.url, name: 'api', log })
   const publisher = createPublisher({ connection, timeoutMs: 2_000 })
@@ -77,14 +104,29 @@ export const withHouse = async (
       known.filter((one) => one.stream === stream && one.revision >= from && one.revision <= to),
   })
   const store = createEventStore({ url: testEventStoreUrl(), log })
+  const configDir = fileURLToPath(new URL('../../../../infra/config', import.meta.url))
+  const crm = 'https://crm.example/hook?key=1'
+  const env = {
+    ...{ DATABASE_URL: own.url, EVENT_STORE_URL: testEventStoreUrl(), RABBITMQ_URL: vhost.url },
+    ...{ JOURNEY_CONFIG_DIR: configDir, CRM_WEBHOOK_URL: crm },
+  }
+  const { program } = options
+  // A program that is made to come to nothing is not waited for as long.
+  const apart = createApart({
+    env,
+    log,
+    ...(program === undefined ? { withinMs: 10_000 } : { withinMs: 500, program }),
+  })
   const triage = createTriage({
     db: database.db,
     publisher,
+    apart,
+    queueExists: (queue) => queueExists(connection, queue),
     forecaster: createForecaster({
       db: database.db,
       store,
-      configuration: loadConfiguration(fileURLToPath(new URL('../../../../infra/config', import.meta.url)), {}),
-      channels: [crmChannel({ url: 'https://crm.example/hook?key=1', isEnabled: true })],
+      configuration: loadConfiguration(configDir, {}),
+      channels: [crmChannel({ url: crm, isEnabled: true })],
       aliveWithinMs: 30_000,
       now: () => new Date(),
     }),
@@ -151,6 +193,7 @@ export const withHouse = async (
     })
   } finally {
     await app.close()
+    await apart.stop()
     await connection.stop()
     await store.stop()
     await broker.close()

@@ -11,6 +11,7 @@ import {
 import { codeOf, messageOf, type Log } from '@journey/runtime'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ProblemError } from '../problems.js'
+import { createPace, type Pace } from './pace.js'
 import type { Triage } from './triage.js'
 
 const lookEveryMs = 500
@@ -41,7 +42,8 @@ export const runTriage = async (
   },
   signal: AbortSignal,
 ): Promise<void> => {
-  let judgedAt = 0
+  let judgedAt = -Infinity
+  let pacing: { id: string; pace: Pace } | undefined
   while (!signal.aborted) {
     for (const retry of await unpublishedRetries(db, forgottenMs, largestPortion))
       await triage.publish(retry, ours).catch(told(log, retry.id))
@@ -50,7 +52,9 @@ export const runTriage = async (
       await pause(lookEveryMs, signal)
       continue
     }
-    const begun = Date.now()
+    const begun = performance.now()
+    if (pacing?.id !== job.id) pacing = { id: job.id, pace: createPace(job.rate) }
+    const { pace } = pacing
     if (begun - judgedAt >= judgeEveryMs) {
       judgedAt = begun
       const failed = (await deadLetterJobOf(db, job.id))?.failed ?? 0
@@ -69,7 +73,7 @@ export const runTriage = async (
     }
     const by: By = { actor: job.requested_by, reason: job.reason }
     await Promise.all(items.map(({ n, dead_letter_id }) => retryItem({ jobId: job.id, n }, dead_letter_id, by)))
-    await pause(begun + (items.length * 1_000) / job.rate - Date.now(), signal)
+    await pause(pace.next(begun, items.length) - performance.now(), signal)
   }
 
   async function retryItem(item: { jobId: string; n: number }, id: string, by: By): Promise<void> {

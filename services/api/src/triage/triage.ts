@@ -3,6 +3,7 @@ import type { JsonObject } from '@journey/domain'
 import type { Publisher } from '@journey/messaging'
 import {
   beginRetry,
+  countDeadlyTry,
   deadLetterOf,
   discardDeadLetter,
   discardStream,
@@ -11,6 +12,7 @@ import {
   notePublished,
   noteStreamAction,
   openDeadLetters,
+  orderedConsumer,
   parkedStreamIn,
   parkedStreamOf,
   withdrawRetry,
@@ -26,6 +28,7 @@ import { isUuid } from '../paging.js'
 import { problem, ProblemError } from '../problems.js'
 import type { Forecast, ForecastOutcome, Foreseen } from './forecast/forecast.js'
 import type { Forecaster } from './forecast/forecaster.js'
+import type { Apart } from './apart/apart.js'
 import { publicationOf } from './publication.js'
 
 /** What an action has made of a dead letter. A freed stream is `resolved`; one that could not be freed is `open` as before. */
@@ -82,21 +85,25 @@ export type ForecastOfMany = {
   items: Forecast[]
 }
 
-/** How many of many are foreseen, and for how long: somebody waits for the answer. */
+/** How many of many are foreseen, and for how long: somebody waits for the answer. The last ones are begun by then, and may take as long again. */
 const mostForeseen = 100
-const foreseenWithinMs = 20_000
+const foreseenWithinMs = 15_000
 const foreseenAtOnce = 4
 
 export const createTriage = (options: {
   db: Database['db']
   publisher: Publisher
   forecaster: Forecaster
+  /** For what has ended its handler. */
+  apart: Pick<Apart, 'message' | 'stream' | 'free'>
   /** Tries a parked stream again. */
   freeStream: (stream: string) => Promise<unknown>
+  /** @throws unavailable when the broker is away */
+  queueExists: (queue: string) => Promise<boolean>
   now: () => Date
   log: Log
 }): Triage => {
-  const { db, publisher, forecaster, freeStream, now, log } = options
+  const { db, publisher, forecaster, apart, freeStream, queueExists, now, log } = options
 
   const publish: Triage['publish'] = async (retry, by) => {
     const { exchange, key, body, properties } = publicationOf(retry)
@@ -116,9 +123,12 @@ export const createTriage = (options: {
   }
 
   const retryStream = async (id: string, stream: string, by: By): Promise<Acting> => {
-    if (!(await parkedStreamOf(db, stream))) throw unknown()
+    const parked = await parkedStreamOf(db, stream)
+    if (!parked) throw unknown()
     await noteStreamAction(db, stream, 'retry', by)
-    await freeStream(stream)
+    if (parked.row.code !== poisonous) await freeStream(stream)
+    // To go on killing would end this process, and with a job of many each one that comes after it.
+    else if ((await apart.free(stream)) !== undefined) await countDeadlyTry(db, orderedConsumer, stream)
     const isFree = !(await parkedStreamOf(db, stream))
     if (isFree) await noteStreamAction(db, stream, 'resolve', by)
     return { id, state: isFree ? 'resolved' : 'open', retry: null, command_id: null }
@@ -139,10 +149,22 @@ export const createTriage = (options: {
   }
 
   const foreseeMessage = async (row: Awaited<ReturnType<typeof known>>): Promise<Foreseen> => {
-    if (row.reason === 'poison') return deadly
-    if (!isTaskOver(row, now())) return forecaster.message(nextRetryOf(row))
-    const { code, detail: message } = taskOver().problem
-    return { outcome: 'not_possible', says: message, error: { code, message, details: [] } }
+    if (isTaskOver(row, now())) return notPossible(taskOver())
+    const retry = nextRetryOf(row)
+    const { exchange, key } = publicationOf(retry)
+    if (exchange === '' && !(await isThere(key))) return notPossible(unroutable(key))
+    const isTask = queueOfName(row.queue) !== undefined // done by others, elsewhere
+    return row.reason === 'poison' && !isTask ? apart.message(retry) : forecaster.message(retry)
+  }
+
+  /** A retry waits for the broker, so while that is away none is impossible. */
+  const isThere = async (queue: string): Promise<boolean> => {
+    try {
+      return await queueExists(queue)
+    } catch (error) {
+      if (familyOf(error) !== 'unavailable') throw error
+      return true
+    }
   }
 
   const foresee: Triage['foresee'] = async (id) => {
@@ -150,8 +172,9 @@ export const createTriage = (options: {
     if (stream !== undefined) {
       const parked = await parkedStreamOf(db, stream)
       if (!parked) throw unknown()
-      const foreseen = parked.row.code === 'projection/poison' ? deadly : await forecaster.stream(stream)
-      return forecastOf({ id, kind: 'stream', queue: parked.row.consumer, type: null }, foreseen)
+      const { code, consumer, first_revision } = parked.row
+      const foreseen = await (code === poisonous ? apart.stream(stream, first_revision) : forecaster.stream(stream))
+      return forecastOf({ id, kind: 'stream', queue: consumer, type: null }, foreseen)
     }
     const row = await known(id)
     if (row.state !== 'open') done({ refused: row.state })
@@ -174,7 +197,7 @@ export const createTriage = (options: {
     retry: async (id, by, also) => {
       const stream = parkedStreamIn(id)
       if (stream !== undefined) return retryStream(id, stream, by)
-      if (isTaskOver(await known(id), now())) throw taskOver()
+      if (isTaskOver(await known(id), now())) throw problem(409, taskOver().code, taskOver().message)
       const retry = done(await beginRetry(db, id, by, also))
       await publish(retry, by)
       return { id, state: 'retrying', retry: retry.retry, command_id: retry.command_id }
@@ -226,11 +249,14 @@ const forecastOf = (whose: Pick<Forecast, 'id' | 'kind' | 'queue' | 'type'>, for
   type: foreseen.type ?? whose.type,
 })
 
-/** To find out what kills its handler would kill this process, and with a filter again and again. */
-const deadly: Foreseen = {
-  outcome: 'unknown',
-  says: 'It has ended its handler again and again, so it is not tried here: mend the cause, then retry it',
-}
+/** The code of a stream whose events have ended the projector again and again. */
+const poisonous = 'projection/poison'
+
+const notPossible = ({ code, message }: { code: string; message: string }): Foreseen => ({
+  outcome: 'not_possible',
+  says: message,
+  error: { code, message, details: [] },
+})
 
 /** Closed or retried while the others were foreseen: no matter any more. */
 const settledMeanwhile = (error: unknown): Forecast[] => {
@@ -250,12 +276,16 @@ const summaryOf = (items: readonly Forecast[]): ForecastOfMany['summary'] => {
   return [...groups.values()].sort((a, b) => b.count - a.count)
 }
 
-const taskOver = (): ProblemError =>
-  problem(
-    409,
-    'dead_letter/task_over',
+const taskOver = (): { code: string; message: string } => ({
+  code: 'dead_letter/task_over',
+  message:
     'The deadline of this attempt has passed, and what became of it is decided: retry the task of its unit of work, and discard this',
-  )
+})
+
+const unroutable = (queue: string): { code: string; message: string } => ({
+  code: 'broker/unroutable',
+  message: `There is no queue ${queue} any more, so it would go nowhere, and be open again`,
+})
 
 const isTaskOver = ({ queue, body }: { queue: string; body: Buffer }, now: Date): boolean =>
   queueOfName(queue) !== undefined && isOver(body, now)

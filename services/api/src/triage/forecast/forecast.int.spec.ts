@@ -1,13 +1,28 @@
-import { commandQueue, digestOf, toBus, type Recorded } from '@journey/contracts'
+import { commandQueue, digestOf, proofHeader, toBus, type Recorded } from '@journey/contracts'
 import type { Journey } from '@journey/domain'
-import { derivedTables, keepDeadLetter, operationalTables, type Letter } from '@journey/read-model'
-import { letterOf } from '@journey/read-model/testing'
+import { createNotifier, crmChannel } from '@journey/handlers'
+import { messageOf } from '@journey/messaging/testing'
+import {
+  createDatabase,
+  derivedTables,
+  eraseClient,
+  keepDeadLetter,
+  operationalTables,
+  relayProofs,
+  requestErasure,
+  storeDelivery,
+  type Letter,
+} from '@journey/read-model'
+import { letterOf, testReadModel } from '@journey/read-model/testing'
+import { silentLog } from '@journey/runtime'
 import { expect } from 'chai'
 import { sql } from 'kysely'
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import { createChronicle, healthy, start } from '../../testing/chronicle.js'
 import { withHouse, type House } from '../../testing/house.js'
 import type { ForecastOfMany } from '../triage.js'
+import { foreseeNotifications } from './events.js'
 import type { Forecast } from './forecast.js'
 
 /** Whatever the routes answer. */
@@ -61,7 +76,19 @@ const setup = (house: House) => {
     const [event] = await store.read(stream, { from: revision, maxCount: 1 })
     return keep({ queue, body: Buffer.from(JSON.stringify(toBus(event!))) })
   }
-  return { ask, foresee, keep, keepCommand, keepEvent, append, ...house }
+  /** As the projector leaves a stream whose events have ended it five times. */
+  const parkAsPoison = async (stream: string, lastSeen: number): Promise<string> => {
+    const why = { code: 'projection/poison', message: 'Each time the process died', waits_for_stream: null }
+    await db
+      .insertInto('parked_streams')
+      .values({
+        ...{ consumer: 'projector', stream, first_revision: 0, last_seen: lastSeen, attempts: 1, ...why },
+        parked_at: sql`now()`,
+      })
+      .execute()
+    return `parked:projector:${stream}`
+  }
+  return { ask, foresee, keep, keepCommand, keepEvent, append, parkAsPoison, ...house }
 }
 
 const freshClient = () => `client-${randomUUID()}`
@@ -208,6 +235,31 @@ describe('the forecast of an event', () => {
       expect([bad.outcome, bad.error?.code]).to.deep.equal(['fails', 'json/unreadable'])
     }))
 
+  it('believes the proof of our relay as its consumers do, and looks at the store without one', () =>
+    withHouse(async (house) => {
+      const { foresee, keep, db } = setup(house)
+      const { own } = begun(freshClient())
+      const proofs = await relayProofs(db)()
+      const { id, stream, revision, position, at, event } = own[0]!
+      const metadata = {
+        $correlationId: id,
+        $causationId: id,
+        version: '1.0',
+        timestamp: at,
+        source: 'spec',
+        actor: {},
+      }
+      const stored = { ...event, id, metadata, stream, revision, position: BigInt(position), createdAt: at }
+      const body = Buffer.from(JSON.stringify(toBus(stored)))
+      const headers = { stream, revision, position }
+      const proof = proofs.of({ id, stream, revision, position }, body)
+      const letter = (more: object) =>
+        keep({ queue: 'projector.events.0', body, properties: { messageId: id, headers: { ...headers, ...more } } })
+      expect((await foresee(await letter({ [proofHeader]: proof }))).outcome).to.equal('changes')
+      const hearsay = await foresee(await letter({}))
+      expect([hearsay.outcome, hearsay.error?.code]).to.deep.equal(['fails', 'event/foreign'])
+    }))
+
   it('tells the commands and tasks that the saga-processor would make of it, and which were made before', () =>
     withHouse(async (house) => {
       const { db, foresee, keepEvent, append } = setup(house)
@@ -220,6 +272,10 @@ describe('the forecast of an event', () => {
       expect(start.commands.map(({ command_type, known }) => [command_type, known])).to.deep.equal([
         ['unit_of_work.create', false],
       ])
+      // A command that failed has not used its id up.
+      await house.settle({ command_id: start.commands[0]!.command_id, status: 'failed' })
+      const again = await foresee(await keepEvent('saga-processor.events', `journey-${client}`))
+      expect(again.commands.map(({ known }) => known)).to.deep.equal([false])
       const { work_id, task_id, attempt, intent } = dispatched[0]!
       const startOf = events.find(({ event }) => event.type === 'TaskExecutionStarted')!
       const id = await keepEvent('saga-processor.events', work, startOf.revision)
@@ -273,6 +329,60 @@ describe('the forecast of an event', () => {
     }))
 })
 
+describe('the forecast of a notification about sealed content', () => {
+  const encryption = { key: randomBytes(32).toString('base64'), old: [] }
+  let own: Awaited<ReturnType<typeof testReadModel>>
+  before(async () => {
+    own = await testReadModel()
+  })
+  after(() => own.drop())
+  /** A process that remembers no key of another. */
+  const inProcess = async (work: (db: House['db']) => Promise<void>): Promise<void> => {
+    const database = createDatabase({ url: own.url, name: 'spec', log: silentLog(), encryption })
+    await work(database.db).finally(() => database.stop())
+  }
+
+  for (const isErased of [false, true])
+    it(`is as its retry then stores it${isErased ? ', of an erased client the skeleton, for nobody' : ''}`, async () => {
+      const { act, events } = createChronicle(healthy)
+      const client = freshClient()
+      const { type, data } = start(client) as Extract<Journey.Command, { type: 'journey.start' }>
+      act({ type, data: { ...data, parameters: { auto_approve: true } } })
+      const [earlier, promoted] = events.filter(({ event }) => event.type === 'StagePromoted')
+      const channels = [crmChannel({ url: 'https://crm.example/hook', isEnabled: true })]
+      const notify = (db: House['db'], event: Recorded) =>
+        createNotifier({
+          channels,
+          read: () => Promise.resolve(event),
+          store: (one) => storeDelivery(db, one),
+          stored: () => undefined,
+        })(messageOf({}))
+      if (isErased)
+        await inProcess(async (db) => {
+          await notify(db, earlier!) // it has a key, then
+          const by = { type: 'user' as const, id: 'dana' }
+          const id = randomUUID()
+          await requestErasure(db, { id, clientId: client, reason: 'asked', by })
+          await eraseClient(db, { id, clientId: client, by })
+        })
+      await inProcess(async (db) => {
+        const keys = () => db.selectFrom('data_keys').selectAll().execute()
+        const stored = () => db.selectFrom('deliveries').selectAll().where('event_id', '=', promoted!.id).execute()
+        const before = await keys()
+        const read = () => Promise.resolve(promoted!)
+        const { deliveries = [] } = await foreseeNotifications({ db, channels, read }, messageOf({}), false)
+        expect([await keys(), await stored()]).to.deep.equal([before, []])
+        await notify(db, promoted!)
+        expect(deliveries).to.deep.equal(
+          (await stored()).map(({ channel, target, event_type, state, payload }) => ({
+            ...{ channel, target, event_type, state, payload, known: false },
+          })),
+        )
+        expect(deliveries.map(({ state }) => state)).to.deep.equal([isErased ? 'disabled' : 'pending'])
+      })
+    })
+})
+
 describe('the forecast of a task', () => {
   it('tells whether its attempt still counts, and who is there to take it', () =>
     withHouse(async (house) => {
@@ -280,6 +390,7 @@ describe('the forecast of a task', () => {
       const { act, events, dispatched } = begun(freshClient())
       await append(events)
       const { work_id, task_id, attempt, token, intent } = dispatched[0]!
+      await house.broker.channel.assertQueue(`tasks.${intent}`)
       const letter = (deadline: string, over: object = {}) =>
         keep({
           queue: `tasks.${intent}`,
@@ -323,6 +434,71 @@ describe('the forecast of a task', () => {
     }))
 })
 
+describe('the forecast of what has ended its handler', () => {
+  const poison = { reason: 'poison', code: 'message/poison' }
+
+  it('is found out in a process of its own, of a message', () =>
+    withHouse(async (house) => {
+      const { foresee, keep } = setup(house)
+      const client = freshClient()
+      const id = await keep({
+        ...{ ...poison, queue: commandQueue, original: { exchange: 'journey.commands', routing_key: 'journey.start' } },
+        body: Buffer.from(JSON.stringify({ command_id: randomUUID(), data: started(client) })),
+      })
+      const { outcome, says } = await foresee(id, `journey-${client}`)
+      expect([outcome, says]).to.deep.equal(['changes', `JourneyStarted@0 would be appended to journey-${client}`])
+      const bad = await foresee(await keep({ ...poison, queue: commandQueue, body: Buffer.from('no json') }))
+      expect([bad.outcome, bad.error?.code]).to.deep.equal(['fails', 'json/unreadable'])
+    }))
+
+  it('and of a stream: the rows that its retry in the same way then writes, or where it breaks by now', () =>
+    withHouse(async (house) => {
+      const { db, ask, foresee, append, parkAsPoison } = setup(house)
+      const client = freshClient()
+      const { own } = begun(client)
+      await append(own)
+      const id = await parkAsPoison(`journey-${client}`, own.length - 1)
+      await sql`alter table journey_states add constraint refuse check (client_id <> ${sql.lit(client)}) not valid`.execute(
+        db,
+      )
+      const broken = await foresee(id, `journey-${client}`)
+      expect([broken.outcome, broken.error?.code]).to.deep.equal(['fails', 'projection/not_storable'])
+      expect(broken.says).to.include('at revision 0')
+      await sql`alter table journey_states drop constraint refuse`.execute(db)
+      const { outcome, tables } = await foresee(id, `journey-${client}`)
+      expect([outcome, tables.journey_states, tables.journey_events]).to.deep.equal(['changes', 1, own.length])
+      expect((await ask(`${encodeURIComponent(id)}/retry`)).body.state).to.equal('resolved')
+      const events = await db.selectFrom('journey_events').select('revision').where('client_id', '=', client).execute()
+      expect(events).to.have.length(own.length)
+    }))
+
+  it('is that it does so again, when that process ends, or comes to nothing else', () =>
+    withHouse(
+      async (house) => {
+        const { db, ask, foresee, keep, parkAsPoison } = setup(house)
+        const dying = { killed: 'ended (SIGKILL)', hungry: 'the process', busy: 'came to nothing else' }
+        for (const [how, end] of Object.entries(dying)) {
+          const { outcome, error, says } = await foresee(await parkAsPoison(`journey-${how}`, 4))
+          expect([outcome, error?.code], how).to.deep.equal(['fails', 'projection/poison'])
+          expect(says).to.include(end).and.include('from revision 0')
+        }
+        const message = await keep({ ...poison, queue: commandQueue, properties: { messageId: 'killed', headers: {} } })
+        expect((await foresee(message)).error?.code).to.equal('message/poison')
+        const waits = await foresee(await parkAsPoison('journey-waits', 0))
+        expect([waits.outcome, waits.says.includes('still waited')]).to.deep.equal(['unknown', true])
+        const again = await ask(`${encodeURIComponent('parked:projector:journey-killed')}/retry`)
+        expect(again.body.state).to.equal('open')
+        const { attempts } = await db
+          .selectFrom('parked_streams')
+          .select('attempts')
+          .where('stream', '=', 'journey-killed')
+          .executeTakeFirstOrThrow()
+        expect(attempts).to.equal(2)
+      },
+      { program: fileURLToPath(new URL('../../testing/deadly.js', import.meta.url)) },
+    ))
+})
+
 describe('the forecast of many', () => {
   it('foresees the first hundred, says that there are more, and counts the outcomes', () =>
     withHouse(async (house) => {
@@ -345,15 +521,9 @@ describe('the forecast of many', () => {
       ])
       expect(await db.selectFrom('dead_letters').selectAll().orderBy('id').execute()).to.deep.equal(before)
       expect([await actions(), await db.selectFrom('dead_letter_jobs').selectAll().execute()]).to.deep.equal([[], []])
+      await house.broker.channel.assertQueue('somebody.else')
       const one = await ask('retry', { filter: { queue: 'somebody.else' }, dry_run: true })
       expect(one.body.items.map(({ outcome }) => outcome)).to.deep.equal(['unknown'])
-    }))
-
-  it('leaves alone what has killed its handler', () =>
-    withHouse(async (house) => {
-      const { foresee, keep } = setup(house)
-      const poison = { queue: commandQueue, reason: 'poison', body: Buffer.from('no json') }
-      expect((await foresee(await keep(poison))).outcome).to.equal('unknown')
     }))
 
   it('is refused for what is closed, unknown, or asked for wrongly', () =>

@@ -56,14 +56,19 @@ export type Forecast = {
 /** The part of a forecast that depends on the kind of the dead letter. */
 export type Foreseen = Pick<Forecast, 'outcome' | 'says'> & Partial<Omit<Forecast, 'id' | 'kind' | 'queue'>>
 
+/** Whether somebody else was at the same rows, so that it may come to something the next time. */
+export const isInTheWay = (error: unknown): boolean =>
+  familyOf(error) === 'conflict' || codeOf(error) === 'database/too_slow'
+
 /** What the error of a rehearsed handler would make of the message: see `verdictFor`. @throws the error, when a server is away */
 export const foreseenBy = (error: unknown): Foreseen => {
   const code = codeOf(error)
   const message = messageOf(error)
   const { details = [] } = error as { details?: readonly Detail[] }
   const told = { error: { code, message, details } }
-  if (familyOf(error) === 'conflict' || code === 'database/too_slow')
+  if (isInTheWay(error))
     return { ...told, outcome: 'unknown', says: 'Somebody is at it right now; ask again in a moment' }
+  if (code.startsWith('rehearsal/')) return { ...told, outcome: 'unknown', says: `Nobody here can tell: ${message}` }
   if (familyOf(error) === 'unavailable') throw error
   if (familyOf(error) === 'refused') return { ...told, outcome: 'refused', says: `It would be refused: ${message}` }
   return { ...told, outcome: 'fails', says: `It would die again: ${message}` }

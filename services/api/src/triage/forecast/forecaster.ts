@@ -7,23 +7,26 @@ import {
   notifierReplayQueue,
   projectorQueueNumber,
   queueOfName,
+  readProven,
   receivedFamilies,
   sagaQueue,
-  standingOf,
   type AnyRecorded,
   type Configuration,
+  type Proofs,
   type ReadPlace,
 } from '@journey/contracts'
 import { Journey, UnitOfWork } from '@journey/domain'
 import { createRepository, createSnapshots, type Aggregate, type EventStore } from '@journey/event-store'
 import { createGather, readEvent, type Channel } from '@journey/handlers'
 import type { Message } from '@journey/messaging'
-import { liveAgents, type Database, type Retry } from '@journey/read-model'
+import { knownProofs, liveAgents, type Database, type Retry } from '@journey/read-model'
 import { silentLog } from '@journey/runtime'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { publicationOf } from '../publication.js'
 import { createForeseeCommand } from './commands.js'
-import { foreseeNotifications, foreseeReaction, foreseeRecording, type ReadHeard } from './events.js'
-import { foreseenBy, type Foreseen } from './forecast.js'
+import { foreseeNotifications, foreseeRecording, type ReadHeard } from './events.js'
+import { foreseenBy, isInTheWay, type Foreseen } from './forecast.js'
+import { foreseeReaction } from './reaction.js'
 import { foreseeApplying, foreseeStream } from './streams.js'
 import { foreseeTask } from './tasks.js'
 
@@ -63,22 +66,25 @@ export const createForecaster = (options: {
       configuration,
     })(happening)
   const foreseeCommand = createForeseeCommand({ db, store, policy, now })
-  // Whether it bears the relay's proof makes no difference to what a retry comes to, so none is asked for.
   const look: ReadPlace = (stream, range) => store.read(stream, range)
-  const read: ReadHeard = ({ body }) => standingOf(look, readEvent(body))
-  const readAny: ReadHeard<AnyRecorded> = ({ body }) => anyStandingOf(look, readEvent(body))
+  const proofs = async (): Promise<Pick<Proofs, 'hold'>> => (await knownProofs(db)) ?? { hold: () => false }
+  const read: ReadHeard = async (message) => readProven(await proofs(), look, message)
+  const readAny: ReadHeard<AnyRecorded> = async (message) => {
+    const event = readEvent(message.body)
+    return (await proofs()).hold(message) ? event : anyStandingOf(look, event)
+  }
+  const alive = () => liveAgents(db, aliveWithinMs)
   const familyQueues: readonly string[] = receivedFamilies.map(familyQueue)
 
   const foresee = async (message: Message): Promise<Foreseen> => {
     const { queue } = message
     if (queue === commandQueue) return foreseeCommand(message)
-    if (queue === sagaQueue) return foreseeReaction({ db, gather, read }, message)
+    if (queue === sagaQueue) return foreseeReaction({ db, gather, read, liveAgents: alive }, message)
     if (queue === notifierQueue || queue === notifierReplayQueue)
       return foreseeNotifications({ db, channels, read }, message, queue === notifierReplayQueue)
     if (familyQueues.includes(queue)) return foreseeRecording({ db, store }, message)
     if (projectorQueueNumber(queue) !== undefined) return foreseeApplying({ db, store, read: readAny }, message)
-    if (queueOfName(queue))
-      return foreseeTask({ works: worksOf(), liveAgents: () => liveAgents(db, aliveWithinMs) }, message)
+    if (queueOfName(queue)) return foreseeTask({ works: worksOf(), liveAgents: alive }, message)
     return {
       outcome: 'unknown',
       says: `It would be published to ${queue} again; what its consumer makes of it nobody here knows`,
@@ -86,9 +92,23 @@ export const createForecaster = (options: {
   }
 
   return {
-    message: (retry) => foresee(asDelivered(retry)).catch(foreseenBy),
-    stream: (stream) => foreseeStream({ db, store }, stream).catch(foreseenBy),
+    message: (retry) => persistently(() => foresee(asDelivered(retry))),
+    stream: (stream) => persistently(() => foreseeStream({ db, store }, stream)),
   }
+}
+
+/** Whoever works in earnest on the same rows is mostly done in a moment. */
+const mostTries = 3
+const pauseMs = 100
+
+const persistently = async (work: () => Promise<Foreseen>): Promise<Foreseen> => {
+  for (let tries = 1; ; tries++)
+    try {
+      return await work()
+    } catch (error) {
+      if (tries === mostTries || !isInTheWay(error)) return foreseenBy(error)
+      await sleep(tries * pauseMs)
+    }
 }
 
 /** A retry as its consumer would get it. */
