@@ -13,13 +13,14 @@ const allowed: Record<string, string[]> = {
   'packages/contracts': ['domain', 'runtime'],
   ...Object.fromEntries(adapters.map((name) => [`packages/${name}`, ['domain', 'contracts', 'runtime']])),
   'packages/handlers': [...adapters, 'contracts', 'domain', 'runtime'],
+  'packages/frame': [...adapters, 'contracts', 'runtime'],
   'packages/embedded': ['runtime'],
   'packages/agent': ['contracts', 'messaging', 'runtime'],
   'packages/cli': ['contracts', 'domain', 'messaging', 'runtime'],
   ...Object.fromEntries(
     readdirSync(join(root, 'services')).map((name) => [
       `services/${name}`,
-      [...adapters, 'agent', 'contracts', 'domain', 'handlers', 'runtime'],
+      [...adapters, 'agent', 'contracts', 'domain', 'frame', 'handlers', 'runtime'],
     ]),
   ),
 }

@@ -1,45 +1,18 @@
-import 'reflect-metadata'
-import {
-  applyLogLevel,
-  exchanges,
-  loadConfiguration,
-  logLevelOf,
-  masterKeysOf,
-  sealOf,
-  type Configuration,
-} from '@journey/contracts'
-import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
-import {
-  createBusMeters,
-  createConnection,
-  createControl,
-  createManagement,
-  createPublisher,
-  queueExists,
-  type Connection,
-  type Publisher,
-} from '@journey/messaging'
-import {
-  createDatabase,
-  positionBefore,
-  readModelConsumer,
-  reportFigures,
-  retryParked,
-  type Database,
-} from '@journey/read-model'
+import { applyLogLevel, exchanges, loadConfiguration, masterKeysOf, type Configuration } from '@journey/contracts'
+import type { EventStore } from '@journey/event-store'
+import { common, createServiceContainer } from '@journey/frame'
+import { createControl, createManagement, queueExists, type Connection } from '@journey/messaging'
+import { positionBefore, readModelConsumer, reportFigures, retryParked, type Database } from '@journey/read-model'
 import {
   asPart,
   codeOf,
-  createLog,
   createFigures,
-  createRegistry,
   healthServer,
   inOrder,
   type Environment,
   type Log,
   type Part,
 } from '@journey/runtime'
-import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
 import { archiveKeeper } from './archive/keeper.js'
 import { createBroadcast } from './control/broadcast.js'
@@ -63,19 +36,13 @@ const service = 'api'
 const publishLimitMs = 2_000
 
 const tokens = {
+  ...common,
   access: Symbol.for('access'),
   configuration: Symbol.for('configuration'),
-  log: Symbol.for('log'),
-  registry: Symbol.for('registry'),
-  database: Symbol.for('database'),
-  eventStore: Symbol.for('event store'),
-  connection: Symbol.for('connection'),
-  publisher: Symbol.for('publisher'),
   desk: Symbol.for('desk'),
   apart: Symbol.for('apart'),
   triage: Symbol.for('triage'),
   freshness: Symbol.for('freshness'),
-  service: Symbol.for('service'),
 }
 
 /**
@@ -84,41 +51,14 @@ const tokens = {
  * @throws malformed `settings/…`, `config/invalid`
  */
 export const build = (settings: Readonly<ApiSettings>, env: Environment): { service: Part; log: Log } => {
-  const container = new Container({ defaultScope: 'Singleton' })
-
+  const container = createServiceContainer({
+    service,
+    settings,
+    declare: () => ({ topology: () => ({ exchanges: Object.values(exchanges), queues: [] }) }),
+    publishLimitMs,
+  })
   container.bind<Access>(tokens.access).toDynamicValue(() => accessOf(settings))
   container.bind<Configuration>(tokens.configuration).toDynamicValue(() => loadConfiguration(settings.configDir, env))
-  container
-    .bind<Log>(tokens.log)
-    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
-  container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
-  container.bind<Database>(tokens.database).toDynamicValue((context) =>
-    createDatabase({
-      url: settings.databaseUrl,
-      encryption: settings.encryption,
-      name: service,
-      log: context.get(tokens.log),
-    }),
-  )
-  // As it is stored, for the archive: what is sealed stays sealed there.
-  container
-    .bind<EventStore>(tokens.eventStore)
-    .toDynamicValue((context) => createEventStore({ url: settings.eventStoreUrl, log: context.get(tokens.log) }))
-  container.bind<Connection>(tokens.connection).toDynamicValue((context) =>
-    createConnection({
-      url: settings.amqpUrl,
-      name: service,
-      log: context.get(tokens.log),
-      topology: () => ({ exchanges: Object.values(exchanges), queues: [] }),
-    }),
-  )
-  container.bind<Publisher>(tokens.publisher).toDynamicValue((context) =>
-    createPublisher({
-      connection: context.get(tokens.connection),
-      meters: createBusMeters(context.get(tokens.registry)),
-      timeoutMs: publishLimitMs,
-    }),
-  )
   container
     .bind<Freshness>(tokens.freshness)
     .toDynamicValue((context) => createFreshness(context.get<Database>(tokens.database).db))
@@ -131,8 +71,8 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
   )
   container.bind<Apart>(tokens.apart).toDynamicValue((context) => createApart({ env, log: context.get(tokens.log) }))
   container.bind<Triage>(tokens.triage).toDynamicValue((context) => {
-    const { db, vault } = context.get<Database>(tokens.database)
-    const store = sealedStore(context.get<EventStore>(tokens.eventStore), sealOf(vault, context.get(tokens.log)))
+    const { db } = context.get<Database>(tokens.database)
+    const store = context.get<EventStore>(tokens.eventStore)
     const consumer = readModelConsumer(db, store)
     const configuration = context.get<Configuration>(tokens.configuration)
     const connection = context.get<Connection>(tokens.connection)
@@ -154,14 +94,15 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
     const log = context.get<Log>(tokens.log)
     const registry = context.get<Registry>(tokens.registry)
     const database = context.get<Database>(tokens.database)
-    const eventStore = context.get<EventStore>(tokens.eventStore)
-    const opened = sealedStore(eventStore, sealOf(database.vault, log))
+    const store = context.get<EventStore>(tokens.eventStore)
+    // As it is stored, for the archive: what is sealed stays sealed there.
+    const sealed = context.get<EventStore>(tokens.sealedEventStore)
     const connection = context.get<Connection>(tokens.connection)
     const checks = {
       encryption: () => database.vault.check(),
       database: () => database.check(),
       broker: () => connection.check(),
-      event_store: () => eventStore.check(),
+      event_store: () => store.check(),
     }
     createDeadLetterGauges(registry, database.db, log)
     const archive = archiveOf(settings)
@@ -181,7 +122,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
         aliveWithinMs: missedHeartbeats * heartbeat_ms,
         stages: catalog.stages,
         queueExists: (queue) => queueExists(connection, queue),
-        privacy: { store: eventStore, masterKeys: settings.encryption && masterKeysOf(settings.encryption) },
+        privacy: { store: sealed, masterKeys: settings.encryption && masterKeysOf(settings.encryption) },
         archive,
         broadcast: createBroadcast({
           db: database.db,
@@ -189,13 +130,13 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
           log,
         }),
         events: {
-          store: opened,
+          store,
           positionBefore: (at) => positionBefore(database.db, at),
-          feed: createFeed({ store: opened, log }),
+          feed: createFeed({ store, log }),
         },
         stats: createStats({
           db: database.db,
-          store: opened,
+          store,
           readQueues: createReadQueues(management),
           checks,
         }),
@@ -207,7 +148,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
         healthServer({ host, port, registry, checks, info: { service, version } }),
         asPart('database', database),
         reportFigures({ db: database.db, service, read: createFigures(registry), log }),
-        asPart('event store', eventStore),
+        asPart('event store', store),
         inTheBackground(connection),
         // It hears as soon as the broker is there; nobody waits for that.
         inTheBackground(
@@ -225,7 +166,7 @@ export const build = (settings: Readonly<ApiSettings>, env: Environment): { serv
           ? [
               archiveKeeper({
                 db: database.db,
-                store: eventStore,
+                store: sealed,
                 storage: archive,
                 afterDays: settings.archiveAfterDays,
                 now: () => new Date(),

@@ -1,20 +1,8 @@
-import 'reflect-metadata'
-import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
+import { eventQueuesOf, exchanges, selectionOf, topologyFor } from '@journey/contracts'
+import { backlogAfter, type EventStore } from '@journey/event-store'
+import { common, createServiceContainer, frame } from '@journey/frame'
 import {
-  applyLogLevel,
-  logLevelOf,
-  eventQueuesOf,
-  exchanges,
-  sealOf,
-  selectionOf,
-  topologyFor,
-} from '@journey/contracts'
-import { backlogAfter, createEventStore, sealedStore, type EventStore } from '@journey/event-store'
-import {
-  createBusMeters,
-  createConnection,
-  createControl,
   bindQueue,
   createManagement,
   createOrderedPublisher,
@@ -24,7 +12,6 @@ import {
 } from '@journey/messaging'
 import {
   closeEventGap,
-  createDatabase,
   eventGap,
   holdingPartitions,
   lead,
@@ -34,23 +21,12 @@ import {
   partitionsOf,
   positionBefore,
   relayProofs,
-  reportFigures,
   runReplays,
   saveCheckpoint,
   wholeUpTo,
   type Database,
 } from '@journey/read-model'
-import {
-  asPart,
-  createLog,
-  createFigures,
-  createRegistry,
-  healthServer,
-  inOrder,
-  inTheBackground,
-  type Log,
-  type Part,
-} from '@journey/runtime'
+import { inTheBackground, type Log, type Part } from '@journey/runtime'
 import { createHearing, missingBindings, type Hearing, type HearingPlaces } from './hearing.js'
 import { createRelayMeters, tellRelayLag, type RelayMeters } from './meters.js'
 import { createRedelivery, redeliveryWindow } from './redelivery.js'
@@ -60,55 +36,30 @@ import type { Settings } from './settings.js'
 const service = 'event-relay'
 
 const tokens = {
-  log: Symbol.for('log'),
-  registry: Symbol.for('registry'),
-  meters: Symbol.for('bus meters'),
-  database: Symbol.for('database'),
-  eventStore: Symbol.for('event store'),
-  connection: Symbol.for('connection'),
+  ...common,
   relayMeters: Symbol.for('relay meters'),
   places: Symbol.for('places of the hearing'),
   hearing: Symbol.for('hearing'),
-  service: Symbol.for('service'),
 }
 
 /** Builds the service from its settings; the one place that knows what is made of what. */
 export const build = (settings: Readonly<Settings>): { service: Part; log: Log } => {
-  const container = new Container({ defaultScope: 'Singleton' })
-
-  container
-    .bind<Log>(tokens.log)
-    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
-  container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
-  container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
-  container.bind<Database>(tokens.database).toDynamicValue((context) =>
-    createDatabase({
-      url: settings.databaseUrl,
-      encryption: settings.encryption,
-      name: service,
-      log: context.get(tokens.log),
-      poolSize: 6,
-    }),
-  )
-  container.bind<EventStore>(tokens.eventStore).toDynamicValue((context) => {
-    const log = context.get<Log>(tokens.log)
-    const store = createEventStore({ url: settings.eventStoreUrl, log })
-    return sealedStore(store, sealOf(context.get<Database>(tokens.database).vault, log))
-  })
-  container.bind<Connection>(tokens.connection).toDynamicValue((context) => {
-    const { db } = context.get<Database>(tokens.database)
-    return createConnection({
-      url: settings.amqpUrl,
-      name: service,
-      log: context.get(tokens.log),
-      topology: async ({ version }) => {
-        await context.get<Hearing>(tokens.hearing).beforeDeclaring()
-        const { count } = await partitionsOf(db, settings.projectorQueues)
-        const whole = topologyFor({ version }, { projectorQueues: count })
-        return { exchanges: whole.exchanges, queues: eventQueuesOf(whole) }
-      },
-      whileDeclaring: (declare) => holdingPartitions(db, settings.projectorQueues, declare),
-    })
+  const container = createServiceContainer({
+    service,
+    settings,
+    poolSize: 6,
+    declare: (context) => {
+      const { db } = context.get<Database>(tokens.database)
+      return {
+        topology: async ({ version }) => {
+          await context.get<Hearing>(tokens.hearing).beforeDeclaring()
+          const { count } = await partitionsOf(db, settings.projectorQueues)
+          const whole = topologyFor({ version }, { projectorQueues: count })
+          return { exchanges: whole.exchanges, queues: eventQueuesOf(whole) }
+        },
+        whileDeclaring: (declare) => holdingPartitions(db, settings.projectorQueues, declare),
+      }
+    },
   })
   container
     .bind<RelayMeters>(tokens.relayMeters)
@@ -210,40 +161,11 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         work: (signal) => runReplays({ db, consumers: { except: 'projector' }, work: redelivery, log, signal }),
       }),
     )
-    const control = createControl({
-      connection,
-      service,
-      pausable: false,
-      reload: (level) => applyLogLevel(log, service, settings, level),
-      log,
+    return frame(context, {
+      parts: [relay, replays],
+      checks: { bindings: () => hearing.check() },
+      isPausable: false,
     })
-    const health = healthServer({
-      host: settings.healthHost,
-      port: settings.healthPort,
-      registry,
-      info: { service },
-      checks: {
-        encryption: () => database.vault.check(),
-        database: () => database.check(),
-        event_store: () => store.check(),
-        broker: () => connection.check(),
-        bindings: () => hearing.check(),
-      },
-    })
-    return inOrder(
-      service,
-      [
-        health,
-        asPart('database', database),
-        reportFigures({ db, service, read: createFigures(registry), log }),
-        asPart('event store', store),
-        connection,
-        control,
-        relay,
-        replays,
-      ],
-      log,
-    )
   })
 
   return { service: container.get(tokens.service), log: container.get(tokens.log) }

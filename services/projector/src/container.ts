@@ -1,15 +1,9 @@
-import 'reflect-metadata'
-import { Container } from 'inversify'
 import type { Registry } from 'prom-client'
-import { applyLogLevel, logLevelOf, ownedBy, sealOf, anyStandingOf, topologyFor } from '@journey/contracts'
-import { createEventStore, sealedStore, type EventStore } from '@journey/event-store'
+import { ownedBy, anyStandingOf, topologyFor } from '@journey/contracts'
+import type { EventStore } from '@journey/event-store'
+import { common, createServiceContainer, drainOf, frame } from '@journey/frame'
 import {
   createBatchConsumer,
-  createBusMeters,
-  createConnection,
-  createControl,
-  createDeadLetterDrain,
-  createPublisher,
   deadLetter,
   RejectDelivery,
   retriedOf,
@@ -24,7 +18,6 @@ import {
   activeByStage,
   applySlice,
   createDatabase,
-  createKeepDeadLetter,
   deathsOf,
   forgetBegun,
   holdingPartitions,
@@ -36,9 +29,7 @@ import {
   passRates,
   readModelConsumer,
   relayProofs,
-  reportFigures,
   resolveRetried,
-  standingOrder,
   runReplays,
   takeBackBegun,
   type Consumer,
@@ -48,17 +39,7 @@ import {
   type Step,
   noteEventGap,
 } from '@journey/read-model'
-import {
-  asPart,
-  createLog,
-  createFigures,
-  createRegistry,
-  healthServer,
-  inOrder,
-  inTheBackground,
-  type Log,
-  type Part,
-} from '@journey/runtime'
+import { inOrder, inTheBackground, type Log, type Part } from '@journey/runtime'
 import { createProjectorMeters } from './meters.js'
 import { createProjector } from './projector.js'
 import { createQueues } from './queues.js'
@@ -69,60 +50,26 @@ import { createApply } from './suspects.js'
 
 const service = 'projector'
 
-const tokens = {
-  log: Symbol.for('log'),
-  registry: Symbol.for('registry'),
-  meters: Symbol.for('bus meters'),
-  database: Symbol.for('database'),
-  eventStore: Symbol.for('event store'),
-  connection: Symbol.for('connection'),
-  publisher: Symbol.for('publisher'),
-  consumer: Symbol.for('consumer'),
-  service: Symbol.for('service'),
-}
+const tokens = { ...common, consumer: Symbol.for('consumer') }
 
 /** Builds the service from its settings; the one place that knows what is made of what. */
 export const build = (settings: Readonly<Settings>): { service: Part; log: Log } => {
-  const container = new Container({ defaultScope: 'Singleton' })
   const now = () => new Date()
-
-  container
-    .bind<Log>(tokens.log)
-    .toDynamicValue(() => createLog({ service, level: logLevelOf(service, settings).level }))
-  container.bind<Registry>(tokens.registry).toDynamicValue(() => createRegistry(service))
-  container.bind<BusMeters>(tokens.meters).toDynamicValue((context) => createBusMeters(context.get(tokens.registry)))
-  container.bind<Database>(tokens.database).toDynamicValue((context) =>
-    createDatabase({
-      url: settings.databaseUrl,
-      encryption: settings.encryption,
-      name: service,
-      log: context.get(tokens.log),
-      poolSize: 22, // a transaction per queue of sixteen, and room for the gauges, the dead letters and replays
-    }),
-  )
-  container.bind<EventStore>(tokens.eventStore).toDynamicValue((context) => {
-    const log = context.get<Log>(tokens.log)
-    const store = createEventStore({ url: settings.eventStoreUrl, log })
-    return sealedStore(store, sealOf(context.get<Database>(tokens.database).vault, log))
+  const container = createServiceContainer({
+    service,
+    settings,
+    poolSize: 22, // a transaction per queue of sixteen, and room for the gauges, the dead letters and replays
+    declare: (context) => {
+      const { db } = context.get<Database>(tokens.database)
+      return {
+        topology: async ({ version }) => {
+          const { count } = await partitionsOf(db, settings.queues)
+          return ownedBy(service, topologyFor({ version }, { projectorQueues: count }))
+        },
+        whileDeclaring: (declare) => holdingPartitions(db, settings.queues, declare),
+      }
+    },
   })
-  container.bind<Connection>(tokens.connection).toDynamicValue((context) => {
-    const { db } = context.get<Database>(tokens.database)
-    return createConnection({
-      url: settings.amqpUrl,
-      name: service,
-      log: context.get(tokens.log),
-      topology: async ({ version }) => {
-        const { count } = await partitionsOf(db, settings.queues)
-        return ownedBy(service, topologyFor({ version }, { projectorQueues: count }))
-      },
-      whileDeclaring: (declare) => holdingPartitions(db, settings.queues, declare),
-    })
-  })
-  container
-    .bind<Publisher>(tokens.publisher)
-    .toDynamicValue((context) =>
-      createPublisher({ connection: context.get(tokens.connection), meters: context.get(tokens.meters) }),
-    )
   container
     .bind<Consumer<Step>>(tokens.consumer)
     .toDynamicValue((context) =>
@@ -185,13 +132,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         log,
         meters: busMeters,
       })
-    const drain = createDeadLetterDrain({
-      connection,
-      keep: createKeepDeadLetter(db),
-      now,
-      meters: busMeters,
-      log,
-    })
+    const drain = drainOf(context)
     const queues = createQueues({
       partitions: () => partitionsOf(db, settings.queues),
       open: (queue) => inOrder(queue, [drain(queue), consumerOf(queue)]),
@@ -228,44 +169,7 @@ export const build = (settings: Readonly<Settings>): { service: Part; log: Log }
         work: (signal) => runReplays({ db, consumers: { only: service }, work, log, signal }),
       }),
     )
-    const control = createControl({
-      connection,
-      service,
-      standing: () => standingOrder(db, service),
-      reload: async (level) => {
-        applyLogLevel(log, service, settings, level)
-        await queues.look()
-      },
-      meters: busMeters,
-      log,
-    })
-    const health = healthServer({
-      host: settings.healthHost,
-      port: settings.healthPort,
-      registry,
-      info: { service },
-      checks: {
-        encryption: () => database.vault.check(),
-        database: () => database.check(),
-        event_store: () => store.check(),
-        broker: () => connection.check(),
-        consumers: () => control.check(),
-      },
-    })
-    return inOrder(
-      service,
-      [
-        health,
-        asPart('database', database),
-        reportFigures({ db, service, read: createFigures(registry), log }),
-        asPart('event store', store),
-        connection,
-        control,
-        queues,
-        replays,
-      ],
-      log,
-    )
+    return frame(context, { parts: [queues, replays], reloaded: () => queues.look() })
   })
 
   return { service: container.get(tokens.service), log: container.get(tokens.log) }

@@ -1,0 +1,3 @@
+export { common, createServiceContainer } from './container.js'
+export { frame } from './frame.js'
+export { drainOf, guarded } from './guarded.js'
