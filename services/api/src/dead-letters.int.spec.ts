@@ -220,6 +220,7 @@ describe('a dead letter', () => {
       const id = await keep(letterOf({ queue: 'tasks.install', body }))
       const answer = await ask('POST', `/dead-letters/${id}/retry`)
       expect([answer.status, answer.body.code]).to.deep.equal([409, 'dead_letter/task_over'])
+      await house.broker.channel.deleteQueue('agent.events')
       const event = await keep(letterOf({ queue: 'agent.events', body, deathId: 'm-2' }))
       const { code } = (await ask('POST', `/dead-letters/${event}/retry`)).body
       expect(code, 'an event of others is no task, whatever it says').to.equal('broker/unroutable')
@@ -228,7 +229,9 @@ describe('a dead letter', () => {
   it('whose queue is gone is open again, and says so', () =>
     withHouse(async (house) => {
       const { ask, keep, items } = setup(house)
-      const id = await keep(letterOf())
+      const letter = letterOf()
+      await house.broker.channel.deleteQueue(letter.queue)
+      const id = await keep(letter)
       const answer = await ask('POST', `/dead-letters/${id}/retry`)
       expect([answer.status, answer.body.code]).to.deep.equal([503, 'broker/unroutable'])
       expect((await items('state=open')).map((one) => one.id)).to.deep.equal([id])
