@@ -35,11 +35,16 @@ const append = async (
   await store.append(stream, expected, [{ id, type: event.type, data: { ...event.data, ...more }, metadata }])
 }
 
-/** Stores histories, a second apart, in years of their own: later with each call. Where they begin is noted, as the relay does. */
+/** Notes, as the relay does, that nothing of this time or later is stored yet: so that no spec reads what all the others have stored. */
+const noteWhereTheLogIs = async ({ store, db }: Pick<House, 'store' | 'db'>, time: number) => {
+  const end = await store.end()
+  if (end !== 'start') await notePosition(db, end, new Date(time - 3_600_000).toISOString())
+}
+
+/** Stores histories, a second apart, in years of their own: later with each call. Where they begin is noted. */
 const storeHistories = async ({ store, db }: Pick<House, 'store' | 'db'>, count: number) => {
   const day = Date.UTC(2100, 0, 1) + (Date.now() % 1e8) * 1e6
-  const end = await store.end()
-  if (end !== 'start') await notePosition(db, end, new Date(day - 3_600_000).toISOString())
+  await noteWhereTheLogIs({ store, db }, day)
   const prefix = `spec-${randomUUID()}`
   const log = histories(prefix, count).map((event, n) => ({ ...event, at: new Date(day + n * 1_000).toISOString() }))
   for (const event of log) await append(store, event)
@@ -47,9 +52,10 @@ const storeHistories = async ({ store, db }: Pick<House, 'store' | 'db'>, count:
 }
 
 /** Records an event of others, at a time that no other spec shares. */
-const appendOfOthers = async (store: EventStore) => {
-  const at = new Date(Date.UTC(2200, 0, 1) + (Date.now() % 1e8) * 1e6).toISOString()
-  const event = { ...knowledgeShared({ event_id: randomUUID() }), timestamp: at }
+const appendOfOthers = async ({ store, db }: Pick<House, 'store' | 'db'>) => {
+  const time = Date.UTC(2200, 0, 1) + (Date.now() % 1e8) * 1e6
+  await noteWhereTheLogIs({ store, db }, time)
+  const event = { ...knowledgeShared({ event_id: randomUUID() }), timestamp: new Date(time).toISOString() }
   const { event_id: id, timestamp, source, metadata } = event
   const ids = { $correlationId: metadata.correlation_id, $causationId: id }
   await store.append('received-knowledge', 'any', [
@@ -106,8 +112,9 @@ describe('stored events over HTTP', () => {
     }))
 
   it('show those of others as they were published, with where they stand', () =>
-    withHouse(async ({ app, store }) => {
-      const event = await appendOfOthers(store)
+    withHouse(async (house) => {
+      const { app } = house
+      const event = await appendOfOthers(house)
       const found = (await all(app, `from=${event.timestamp}&type=knowledge.*`)).items
       expect(found.filter(({ event_id }) => event_id === event.event_id)).to.have.length(1)
       const shown = found.find(({ event_id }) => event_id === event.event_id)!
@@ -212,9 +219,9 @@ describe('the live feed', () => {
     }))
 
   it('brings events of others, too, under the types that they gave them', () =>
-    served(async ({ app, store }) => {
-      const reader = await listen(app, undefined, '?type=knowledge.*')
-      const event = await appendOfOthers(store)
+    served(async (house) => {
+      const reader = await listen(house.app, undefined, '?type=knowledge.*')
+      const event = await appendOfOthers(house)
       const ours = () => reader.heard.filter(({ event: { event_id } }) => event_id === event.event_id)
       await eventually('the event', () => ours().length > 0)
       expect(ours()).to.have.length(1)
